@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What every shared header needs to be compiled twice: by clang for the BPF
+ * target and by the host's compiler.  The headers below include/ are pure: no
+ * system call, no allocation, no clock, no global state.
+ */
+#ifndef ESPALIER_TYPES_H
+#define ESPALIER_TYPES_H
+
+#ifdef __bpf__
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+#define esl_inline static __always_inline
+#define esl_ntohs(x) bpf_ntohs(x)
+#define esl_ntohl(x) bpf_ntohl(x)
+#define esl_htons(x) bpf_htons(x)
+#define esl_htonl(x) bpf_htonl(x)
+#define ESL_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
+#else
+#include <arpa/inet.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#define esl_inline static inline __attribute__((always_inline, unused))
+#define esl_ntohs(x) ntohs(x)
+#define esl_ntohl(x) ntohl(x)
+#define esl_htons(x) htons(x)
+#define esl_htonl(x) htonl(x)
+#ifdef __cplusplus
+#define ESL_STATIC_ASSERT(cond, text) static_assert(cond, text)
+#else
+#define ESL_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
+#endif
+#endif
+
+#ifndef ESL_UNROLL
+#ifdef __clang__
+#define ESL_UNROLL _Pragma("unroll")
+#else
+#define ESL_UNROLL
+#endif
+#endif
+
+/*
+ * The words of a guard are shared by all CPUs.  Load and store are single
+ * aligned accesses; the compare-and-exchange orders memory fully on both
+ * targets (BPF_CMPXCHG, lock cmpxchg).
+ */
+#define esl_load(p) (*(const volatile __typeof__(*(p)) *)(p))
+#define esl_store(p, v) (*(volatile __typeof__(*(p)) *)(p) = (v))
+#define esl_cas(p, old, new) __sync_val_compare_and_swap(p, old, new)
+
+#endif

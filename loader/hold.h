@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Does everything that must hold before a packet may pass still hold?  The
+ * loader asks after it attached, "espalier status" asks for people, and the
+ * agent asks whenever netlink told of a change and once a second: it renews
+ * the deadline only while the answer is ESL_HOLD_OK (invariant I4).
+ */
+#ifndef ESPALIER_HOLD_H
+#define ESPALIER_HOLD_H
+
+#include <stdbool.h>
+
+#include "conf.h"
+
+/* X(SYMBOL, name for JSON, sentence with one %s for the interface or "") */
+#define ESL_HOLDS(X)                                                                           \
+	X(OK, "ok", "everything is in place%s")                                                \
+	X(NOT_LOADED, "not_loaded", "espalier load has not run%s")                             \
+	X(LINK_GONE, "link_gone", "interface %s does not exist")                               \
+	X(LINK_DOWN, "link_down", "interface %s has no link")                                  \
+	X(MAC_CHANGED, "mac_changed", "interface %s has another MAC than the maps say")        \
+	X(XDP_MISSING, "xdp_missing", "the XDP program is not on interface %s")                \
+	X(GUARD_MISSING, "guard_missing", "the guard is not on the egress of interface %s")    \
+	X(GUARD_NOT_FIRST, "guard_not_first", "another filter runs before the guard on interface %s") \
+	X(RETYPE_MISSING, "retype_missing", "the ingress helper is not on virtual interface %s") \
+	X(GRO_ON, "gro_on", "interface %s merges packets before the generic XDP program sees them") \
+	X(GATE_MISSING, "gate_missing", "the gate device %s is missing or down")               \
+	X(RULES_CHANGED, "rules_changed", "the nftables rules are missing or were changed%s")  \
+	X(SYSCTL_CHANGED, "sysctl_changed", "a sysctl that the cluster needs was changed: %s") \
+	X(ADDRESS_MISSING, "address_missing", "a cluster address is missing: %s")              \
+	X(CANNOT_TELL, "cannot_tell", "the kernel did not answer: %s")
+
+enum esl_hold {
+#define X(symbol, name, sentence) ESL_HOLD_##symbol,
+	ESL_HOLDS(X)
+#undef X
+	ESL_HOLD_COUNT
+};
+
+struct esl_hold_report {
+	enum esl_hold reason;
+	char what[64];		/* fills the %s of the sentence */
+	bool dispatcher[ESL_ROLES];	/* attached through a libxdp dispatcher */
+};
+
+/*
+ * Look at everything.  Returns r->reason.  Takes no lock, allocates nothing
+ * that stays, and costs well under a millisecond natively: the agent calls it
+ * between two packets' worth of time.  rules: compare the ruleset too.
+ */
+enum esl_hold esl_hold_check(const struct esl_conf *c, bool rules, struct esl_hold_report *r);
+
+const char *esl_hold_name(enum esl_hold h);
+/* One sentence with the interface filled in; returns buf. */
+const char *esl_hold_sentence(const struct esl_hold_report *r, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The pinned maps of one member, opened by name, and the two that are mapped
+ * into memory. */
+#ifndef ESPALIER_PINS_H
+#define ESPALIER_PINS_H
+
+#include "conf.h"
+
+struct esl_pins {
+	int config, live_fd, counts, own, sa_in, sa_seq, sa_out, guard_fd, frag, frag_out, events;
+	struct esl_live *live;		/* mmap, shared with the programs */
+	struct esl_guard *guard;	/* mmap, ESL_SA_MAX records */
+};
+
+/* Open all of c->bpffs.  Returns 0, -ENOENT where they are not pinned,
+ * -EPROTO where key or value sizes differ from this build's, with a sentence. */
+int esl_pins_open(const struct esl_conf *c, struct esl_pins *p, char error[ESL_ERROR_MAX]);
+void esl_pins_close(struct esl_pins *p);
+
+/*
+ * Fill the identity: member id, NIC indexes and MACs, addresses, key, gate.
+ * The deadline is set to 0 before, so that no packet meets half a record.
+ */
+int esl_pins_configure(const struct esl_conf *c, struct esl_pins *p, char error[ESL_ERROR_MAX]);
+
+/* Sum of a counter over all CPUs. */
+int esl_pins_count(const struct esl_pins *p, enum esl_reason reason, struct esl_count *ret);
+
+#endif
