@@ -117,4 +117,4 @@ distclean:
 
 .PHONY: all help deps demo install fmt analyze clean distclean
 .DELETE_ON_ERROR:
--include $(shell [ -d $(B) ] && find $(B) -name '*.d')
+-include $(shell find $(B)/obj $(B)/bpf $(B)/selftests -type f -name '*.d' 2>/dev/null)

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* espalierd: start, the timers, and what may forward. See agent.h. */
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "agent.h"
+#include "sadb.h"
+
+#define HELLO_NS (100 * NS_PER_MS)
+#define VERIFY_NS (1000 * NS_PER_MS)
+#define FIFO_PRIORITY 10
+#define EXIT_BAD_CONFIG 2
+
+__u64 agent_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (__u64)t.tv_sec * 1000000000ULL + (__u64)t.tv_nsec;
+}
+
+void say(int level, const char *format, ...)
+{
+	va_list args;
+
+	/* The journal reads the level from <N>; a person need not see it. */
+	if (getenv("JOURNAL_STREAM"))
+		fprintf(stderr, "<%d>", level);
+	fputs("espalierd: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+int loop_timer(struct agent *a, sd_event_source **ret, __u64 in_ns, sd_event_time_handler_t handler)
+{
+	return sd_event_add_time_relative(a->event, ret, CLOCK_MONOTONIC, in_ns / 1000, 1, handler, a);
+}
+
+int loop_again(sd_event_source *source, __u64 in_ns)
+{
+	int err = sd_event_source_set_time_relative(source, in_ns / 1000);
+
+	return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+int loop_io(struct agent *a, int fd, sd_event_io_handler_t handler, int64_t priority, void *data)
+{
+	sd_event_source *source;
+	int err = sd_event_add_io(a->event, &source, fd, EPOLLIN, handler, data);
+
+	if (err < 0)
+		return err;
+	sd_event_source_set_priority(source, priority);
+	return sd_event_source_set_floating(source, 1) < 0 ? -EINVAL : (sd_event_source_unref(source), 0);
+}
+
+static void become(struct agent *a, enum why why)
+{
+	char sentence[256];
+
+	if (why == a->why && why != WHY_HOLD)
+		return;
+	if (why != a->why) {
+		a->why_since_ns = agent_now();
+		if (why == WHY_HOLD)
+			say(LOG_ERR, "silent: %s", esl_hold_sentence(&a->hold, sentence, sizeof(sentence)));
+		else
+			say(why == WHY_FORWARDING ? LOG_NOTICE : LOG_WARNING, "%s: %s",
+			    why == WHY_FORWARDING ? "forwarding" : "silent", why_sentence(why));
+	}
+	a->why = why;
+	if (why != WHY_FORWARDING) {
+		esl_store(&a->pins.live->deadline_ns, 0);
+		return;
+	}
+	sadb_open(a);
+	if (a->leader)
+		arp_announce(a);
+}
+
+void agent_decide(struct agent *a)
+{
+	enum why why = join_decide(&a->join, a->sync.heard, a->sync.count, agent_now());
+
+	if (a->why == WHY_STOPPING)
+		return;
+	if (why == WHY_FORWARDING && a->plan_conflict)
+		why = WHY_PLAN_DIFFERS;
+	if (a->hold.reason != ESL_HOLD_OK && (why == WHY_FORWARDING || why == WHY_JOINING))
+		why = WHY_HOLD;
+	become(a, why);
+}
+
+void agent_verify(struct agent *a, bool rules)
+{
+	enum esl_hold before = a->hold.reason;
+
+	/* A look without the rules does not excuse rules found changed before. */
+	esl_hold_check(&a->conf, rules || before == ESL_HOLD_RULES_CHANGED, &a->hold);
+	agent_decide(a);
+}
+
+static void renew(struct agent *a)
+{
+	__u64 now = agent_now();
+
+	if (a->why != WHY_FORWARDING)
+		return;
+	if (a->renewals && a->pins.live->deadline_ns && a->pins.live->deadline_ns < now)
+		a->lapses++;
+	esl_store(&a->pins.live->deadline_ns, now + a->conf.lease_ms * NS_PER_MS);
+	a->renewals++;
+}
+
+static int on_renew(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct agent *a = data;
+
+	(void)usec;
+	agent_decide(a);
+	renew(a);
+	return loop_again(source, a->conf.renew_ms * NS_PER_MS);
+}
+
+static int on_hello(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)usec;
+	sync_hello(data);
+	return loop_again(source, HELLO_NS);
+}
+
+static int on_verify(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)usec;
+	agent_verify(data, true);
+	return loop_again(source, VERIFY_NS);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct agent *a = data;
+
+	(void)source, (void)info;
+	become(a, WHY_STOPPING);
+	return sd_event_exit(a->event, 0);
+}
+
+/* A deadline is only as good as the scheduler: DESIGN.md measured 86 ms against 0.1 ms. */
+static void be_punctual(void)
+{
+	struct sched_param param = { .sched_priority = FIFO_PRIORITY };
+
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param))
+		say(LOG_WARNING, "no SCHED_FIFO (%s): under load the deadline may be renewed late and packets dropped",
+		    strerror(errno));
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+		say(LOG_WARNING, "cannot lock memory (%s): swapping may delay the deadline", strerror(errno));
+}
+
+/* One agent per member: a second one would renew what the first gave up. */
+static int lock_run(const struct esl_conf *c, char error[ESL_ERROR_MAX])
+{
+	char path[sizeof(c->run) + 16];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/agent.lock", c->run);
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		snprintf(error, ESL_ERROR_MAX, "%s: %s%s", path, strerror(errno),
+			 errno == ENOENT ? " (has 'espalier load' run?)" : "");
+		return -errno;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		snprintf(error, ESL_ERROR_MAX, "%s: another espalierd is running", path);
+		close(fd);
+		return -EBUSY;
+	}
+	return fd;
+}
+
+/* The static list: slots in turn, the lowest id leads. */
+static void fill_live(struct agent *a)
+{
+	struct esl_live *live = a->pins.live;
+	__u8 ids[ESL_MEMBERS_MAX];
+	__u32 spare = !(esl_load(&live->table) & 1);
+
+	for (size_t i = 0; i < a->conf.member_count; i++)
+		ids[i] = (__u8)a->conf.members[i].id;
+	esl_store(&live->deadline_ns, 0);
+	a->leader = a->conf.members[0].id == a->conf.member;
+	esl_store(&live->leader, a->leader);
+	esl_slots_fill(&live->slots[spare], ids, (__u32)a->conf.member_count);
+	esl_store(&live->table, spare);
+}
+
+static int add_timers(struct agent *a)
+{
+	sigset_t mask;
+	int err;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	err = sd_event_add_signal(a->event, NULL, SIGTERM, on_signal, a);
+	if (err >= 0)
+		err = sd_event_add_signal(a->event, NULL, SIGINT, on_signal, a);
+	if (err >= 0)
+		err = loop_timer(a, NULL, 0, on_renew);
+	if (err >= 0)
+		err = loop_timer(a, NULL, 0, on_hello);
+	if (err >= 0)
+		err = loop_timer(a, NULL, 0, on_verify);
+	return err < 0 ? err : 0;
+}
+
+static int start(struct agent *a, char error[ESL_ERROR_MAX])
+{
+	int err = esl_pins_open(&a->conf, &a->pins, error);
+
+	if (err)
+		return err;
+	err = esl_pins_configure(&a->conf, &a->pins, error);
+	if (err)
+		return err;
+	fill_live(a);
+	err = sd_event_new(&a->event);
+	if (err < 0)
+		return err;
+	sd_event_set_watchdog(a->event, 1);
+	a->join = (struct join){ .start_ns = agent_now(), .wait_ns = a->conf.join_wait_ms * NS_PER_MS };
+	a->why = WHY_STARTING;
+	a->why_since_ns = a->join.start_ns;
+	a->hold.reason = ESL_HOLD_NOT_LOADED;
+	if ((err = sync_start(a, error)) || (err = watch_start(a, error)) || (err = arp_start(a, error)) ||
+	    (err = sadb_start(a, error)) || (err = status_start(a, error)))
+		return err;
+	return add_timers(a);
+}
+
+static void stop(struct agent *a)
+{
+	status_stop(a);
+	arp_stop(a);
+	watch_stop(a);
+	sync_stop(a);
+	sadb_stop(a);
+	sd_event_unref(a->event);
+	esl_pins_close(&a->pins);
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	if (key == 'c')
+		*(const char **)state->input = arg;
+	else if (key == ARGP_KEY_ARG)
+		argp_error(state, "unexpected argument '%s'", arg);
+	else
+		return ARGP_ERR_UNKNOWN;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "config", 'c', "FILE", 0, "configuration (default /etc/espalier/espalier.conf)", 0 }, {}
+	};
+	static const struct argp argp = {
+		options, parse_option, NULL,
+		"The agent of an Espalier member: runs in the foreground, after 'espalier load'.",
+		NULL, NULL, NULL
+	};
+	static struct agent a = { .sync = { .fd = -1 } };
+	const char *path = "/etc/espalier/espalier.conf";
+	char error[ESL_ERROR_MAX] = "";
+	int lock, err;
+
+	argp_err_exit_status = EXIT_BAD_CONFIG;
+	argp_parse(&argp, argc, argv, 0, NULL, &path);
+	if (esl_conf_read(path, &a.conf, error)) {
+		say(LOG_ERR, "%s", error);
+		return EXIT_BAD_CONFIG;
+	}
+	lock = lock_run(&a.conf, error);
+	if (lock < 0) {
+		say(LOG_ERR, "%s", error);
+		return EXIT_FAILURE;
+	}
+	be_punctual();
+	err = start(&a, error);
+	if (err) {
+		say(LOG_ERR, "%s", error[0] ? error : strerror(-err));
+	} else {
+		sd_notify(0, "READY=1");
+		err = sd_event_loop(a.event);
+	}
+	if (a.pins.live)
+		esl_store(&a.pins.live->deadline_ns, 0);
+	stop(&a);
+	close(lock);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The status socket: connect to RUN/status.sock, read one JSON document up to
+ * the end of file.  deploy/STATUS.md describes the fields.  A client that does
+ * not read is dropped after a second, so it can never hold the agent up.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "sadb.h"
+
+#define STATUS_VERSION 1
+#define CLIENTS_MAX 8
+#define CLIENT_NS (1000 * NS_PER_MS)
+
+struct client {
+	struct agent *agent;
+	int fd;
+	char *text;
+	size_t size;
+	size_t sent;
+	sd_event_source *io;
+	sd_event_source *timeout;
+};
+
+struct status {
+	int fd;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct client clients[CLIENTS_MAX];
+};
+
+static json_t *text_of(const struct esl_addr *addr)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (addr->byte[10] == 0xff && addr->byte[11] == 0xff)
+		inet_ntop(AF_INET, &addr->byte[12], text, sizeof(text));
+	else
+		inet_ntop(AF_INET6, addr->byte, text, sizeof(text));
+	return json_string(text);
+}
+
+struct collect {
+	struct agent *agent;
+	json_t *list;
+};
+
+static void add_lanes(const struct agent *a, const struct sa *sa, json_t *o)
+{
+	const struct esl_guard *g = &a->pins.guard[sa->index];
+
+	json_object_set_new(o, "started", json_boolean(sa->lanes.started));
+	json_object_set_new(o, "broken", json_boolean(sa->broken));
+	json_object_set_new(o, "lanes", json_integer(sa->lanes.plan.lanes));
+	json_object_set_new(o, "block", json_integer((json_int_t)esl_block_size(&sa->lanes.plan)));
+	json_object_set_new(o, "round", json_integer((json_int_t)sa->lanes.round));
+	json_object_set_new(o, "cluster_round", json_integer((json_int_t)sa->lanes.ahead));
+	json_object_set_new(o, "jumps", json_integer((json_int_t)sa->jumps));
+	json_object_set_new(o, "late_jumps", json_integer((json_int_t)sa->late));
+	json_object_set_new(o, "jump_us_max", json_integer((json_int_t)(sa->jump_ns_max / 1000)));
+	if (!sa->recorded)
+		return;
+	json_object_set_new(o, "passed", json_integer((json_int_t)g->passed));
+	json_object_set_new(o, "top", json_integer((json_int_t)g->top));
+	json_object_set_new(o, "bound", json_integer((json_int_t)g->bound));
+}
+
+static void add_sa(const struct sa *sa, void *data)
+{
+	struct collect *c = data;
+	json_t *o = json_object();
+	char spi[16];
+
+	snprintf(spi, sizeof(spi), "0x%08x", sa->key.spi);
+	json_object_set_new(o, "direction", json_string(sa->outbound ? "out" : "in"));
+	json_object_set_new(o, "spi", json_string(spi));
+	json_object_set_new(o, "daddr", text_of(&sa->key.daddr));
+	json_object_set_new(o, "in_kernel", json_boolean(sa->present));
+	json_object_set_new(o, "record", json_boolean(sa->recorded));
+	if (sa->present) {
+		json_object_set_new(o, "esn", json_boolean(sa->kernel.esn));
+		json_object_set_new(o, "replay_window", json_integer(sa->kernel.replay_window));
+	}
+	if (sa->outbound)
+		add_lanes(c->agent, sa, o);
+	json_array_append_new(c->list, o);
+}
+
+static json_t *members(const struct agent *a)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < a->sync.count; i++) {
+		const struct other *m = &a->sync.others[i];
+		const struct join_member *h = &a->sync.heard[i];
+		json_t *o = json_object();
+
+		json_object_set_new(o, "id", json_integer(m->id));
+		json_object_set_new(o, "heard_ms_ago",
+				    h->heard_ns ? json_integer((json_int_t)((agent_now() - h->heard_ns) / NS_PER_MS)) :
+						  json_null());
+		json_object_set_new(o, "forwarding", json_boolean(h->forwarding));
+		json_object_set_new(o, "differs", m->difference[0] ? json_string(m->difference) : json_null());
+		json_object_set_new(o, "announcements", json_integer((json_int_t)m->received));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *announcements(const struct agent *a)
+{
+	static const char *const names[] = {
+#define X(symbol, name) name,
+		WIRE_REFUSALS(X)
+#undef X
+	};
+	json_t *o = json_object(), *received = json_object();
+
+	for (int i = 0; i < WIRE_REFUSAL_COUNT; i++)
+		json_object_set_new(received, names[i], json_integer((json_int_t)a->sync.counts[i]));
+	json_object_set_new(o, "sent", json_integer((json_int_t)a->sync.sent));
+	json_object_set_new(o, "received", received);
+	return o;
+}
+
+static json_t *document(struct agent *a)
+{
+	struct collect c = { .agent = a, .list = json_array() };
+	char sentence[256];
+	json_t *o = json_object(), *why = json_object(), *hold = json_object();
+
+	json_object_set_new(why, "reason", json_string(why_name(a->why)));
+	json_object_set_new(why, "sentence", json_string(why_sentence(a->why)));
+	json_object_set_new(why, "since_ms", json_integer((json_int_t)((agent_now() - a->why_since_ns) / NS_PER_MS)));
+	json_object_set_new(hold, "reason", json_string(esl_hold_name(a->hold.reason)));
+	json_object_set_new(hold, "sentence",
+			    json_string(esl_hold_sentence(&a->hold, sentence, sizeof(sentence))));
+	sadb_each(a, add_sa, &c);
+	json_object_set_new(o, "version", json_integer(STATUS_VERSION));
+	json_object_set_new(o, "member", json_integer(a->conf.member));
+	json_object_set_new(o, "state", json_string(a->why == WHY_FORWARDING ? "forwarding" : "silent"));
+	json_object_set_new(o, "why", why);
+	json_object_set_new(o, "hold", hold);
+	json_object_set_new(o, "leader", json_boolean(a->leader));
+	json_object_set_new(o, "renewals", json_integer((json_int_t)a->renewals));
+	json_object_set_new(o, "lapses", json_integer((json_int_t)a->lapses));
+	json_object_set_new(o, "lanes", json_integer(a->conf.lanes.lanes));
+	json_object_set_new(o, "block", json_integer((json_int_t)esl_block_size(&a->conf.lanes)));
+	json_object_set_new(o, "members", members(a));
+	json_object_set_new(o, "announcements", announcements(a));
+	json_object_set_new(o, "sas", c.list);
+	return o;
+}
+
+static void drop(struct client *c)
+{
+	c->io = sd_event_source_disable_unref(c->io);
+	c->timeout = sd_event_source_disable_unref(c->timeout);
+	close(c->fd);
+	free(c->text);
+	*c = (struct client){ .agent = c->agent, .fd = -1 };
+}
+
+static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct client *c = data;
+	ssize_t n = send(fd, c->text + c->sent, c->size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	(void)source, (void)revents;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n > 0)
+		c->sent += (size_t)n;
+	if (n < 0 || c->sent == c->size)
+		drop(c);
+	return 0;
+}
+
+static int on_client_timeout(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source, (void)usec;
+	drop(data);
+	return 0;
+}
+
+static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct agent *a = data;
+	struct client *c = NULL;
+	json_t *doc;
+	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)source, (void)revents;
+	if (conn < 0)
+		return 0;
+	for (int i = 0; i < CLIENTS_MAX && !c; i++)
+		if (a->status->clients[i].fd < 0)
+			c = &a->status->clients[i];
+	if (!c) {
+		close(conn);
+		return 0;
+	}
+	doc = document(a);
+	*c = (struct client){ .agent = a, .fd = conn, .text = json_dumps(doc, JSON_INDENT(2)) };
+	json_decref(doc);
+	c->size = c->text ? strlen(c->text) : 0;
+	if (!c->text || sd_event_add_io(a->event, &c->io, conn, EPOLLOUT, on_writable, c) < 0 ||
+	    sd_event_add_time_relative(a->event, &c->timeout, CLOCK_MONOTONIC, CLIENT_NS / 1000, 1,
+				       on_client_timeout, c) < 0) {
+		drop(c);
+		return 0;
+	}
+	sd_event_source_set_priority(c->io, PRIORITY_STATUS);
+	return 0;
+}
+
+int status_start(struct agent *a, char error[ESL_ERROR_MAX])
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int err;
+
+	a->status = calloc(1, sizeof(*a->status));
+	if (!a->status)
+		return -ENOMEM;
+	a->status->fd = -1;
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		a->status->clients[i].fd = -1;
+	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/status.sock", a->conf.run) >=
+	    sizeof(addr.sun_path)) {
+		snprintf(error, ESL_ERROR_MAX, "%s: path too long for a socket", a->conf.run);
+		return -ENAMETOOLONG;
+	}
+	a->status->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	unlink(addr.sun_path);
+	mask = umask(0177);
+	err = a->status->fd < 0 || bind(a->status->fd, (struct sockaddr *)&addr, sizeof(addr)) ||
+	      listen(a->status->fd, CLIENTS_MAX);
+	umask(mask);
+	if (err) {
+		snprintf(error, ESL_ERROR_MAX, "cannot listen on %s: %s", addr.sun_path, strerror(errno));
+		return -errno;
+	}
+	memcpy(a->status->path, addr.sun_path, sizeof(addr.sun_path));
+	err = loop_io(a, a->status->fd, on_connect, PRIORITY_STATUS, a);
+	return err < 0 ? err : 0;
+}
+
+void status_stop(struct agent *a)
+{
+	if (!a->status)
+		return;
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		if (a->status->clients[i].fd >= 0)
+			drop(&a->status->clients[i]);
+	if (a->status->path[0])
+		unlink(a->status->path);
+	if (a->status->fd >= 0)
+		close(a->status->fd);
+	free(a->status);
+	a->status = NULL;
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Announcements between members: authenticated datagrams on the sync network.
+ * A jump is announced at once, in one batch with others of the same turn of
+ * the loop, and at most once in a millisecond.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "sadb.h"
+
+#define FLUSH_GAP_NS NS_PER_MS
+
+static bool seal(const struct sync *s, const __u8 *buf, size_t size, __u8 mac[ESL_WIRE_MAC_LEN])
+{
+	unsigned char full[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+
+	if (!HMAC(EVP_sha256(), s->key, sizeof(s->key), buf, size, full, &len))
+		return false;
+	memcpy(mac, full, ESL_WIRE_MAC_LEN);
+	return true;
+}
+
+static __u64 member_bits(const struct esl_conf *c)
+{
+	__u64 bits = 0;
+
+	for (size_t i = 0; i < c->member_count; i++)
+		bits |= 1ULL << c->members[i].id;
+	return bits;
+}
+
+static void send_message(struct agent *a, bool page)
+{
+	struct sync *s = &a->sync;
+	struct announcement m = {
+		.sender = (__u8)a->conf.member,
+		.flags = (a->why == WHY_FORWARDING ? ESL_WIRE_FORWARDING : 0) |
+			 (a->join.joined ? 0 : ESL_WIRE_JOINING),
+		.lanes = a->conf.lanes,
+		.burst_shift = a->conf.burst_shift,
+		.members = member_bits(&a->conf),
+		.boot = s->boot,
+		.addr = { a->conf.side[ESL_INSIDE].cluster_addr, a->conf.side[ESL_OUTSIDE].cluster_addr },
+	};
+	__u8 buf[ESL_WIRE_MAX];
+	size_t size;
+
+	m.count = sadb_collect(a, m.rounds, page);
+	size = wire_encode(&m, buf);
+	if (!seal(s, buf, size, buf + size))
+		return;
+	for (size_t i = 0; i < s->count; i++)
+		if (sendto(s->fd, buf, size + ESL_WIRE_MAC_LEN, MSG_DONTWAIT,
+			   (struct sockaddr *)&s->others[i].address, sizeof(s->others[i].address)) >= 0)
+			s->sent++;
+}
+
+void sync_hello(struct agent *a)
+{
+	send_message(a, true);
+}
+
+static int on_flush(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct agent *a = data;
+
+	(void)source, (void)usec;
+	a->sync.flushed_ns = agent_now();
+	send_message(a, false);
+	return 0;
+}
+
+void sync_announce(struct agent *a)
+{
+	__u64 now = agent_now(), next = a->sync.flushed_ns + FLUSH_GAP_NS;
+	int enabled;
+
+	if (!a->sync.flush || sd_event_source_get_enabled(a->sync.flush, &enabled) < 0 ||
+	    enabled != SD_EVENT_OFF)
+		return;
+	loop_again(a->sync.flush, next > now ? next - now : 0);
+}
+
+/* What differs between the sender's configuration and this one; NULL: nothing. */
+static const char *difference(const struct agent *a, const struct announcement *m)
+{
+	if (m->lanes.lanes != a->conf.lanes.lanes)
+		return "lanes (L)";
+	if (m->lanes.block_shift != a->conf.lanes.block_shift)
+		return "block (K)";
+	if (m->members != member_bits(&a->conf))
+		return "member ids";
+	if (m->burst_shift != a->conf.burst_shift)
+		return "burst (B)";
+	if (m->addr[ESL_INSIDE] != a->conf.side[ESL_INSIDE].cluster_addr)
+		return "inside cluster address";
+	if (m->addr[ESL_OUTSIDE] != a->conf.side[ESL_OUTSIDE].cluster_addr)
+		return "outside cluster address";
+	return NULL;
+}
+
+static void take(struct agent *a, size_t i, const struct announcement *m)
+{
+	struct other *o = &a->sync.others[i];
+	struct join_member *heard = &a->sync.heard[i];
+	const char *differs = difference(a, m);
+
+	if (differs && strcmp(o->difference, differs))
+		say(LOG_ERR, "member %u has a different configuration: %s", o->id, differs);
+	snprintf(o->difference, sizeof(o->difference), "%s", differs ? differs : "");
+	o->boot = m->boot;
+	o->flags = m->flags;
+	o->received++;
+	*heard = (struct join_member){ .heard_ns = agent_now(),
+				       .equal = !differs,
+				       .forwarding = m->flags & ESL_WIRE_FORWARDING };
+	for (size_t n = 0; n < m->count && !differs; n++) {
+		if (sadb_announced(a, &m->rounds[n]) != -EPROTO || a->plan_conflict)
+			continue;
+		a->plan_conflict = true;
+		say(LOG_ERR, "member %u uses other lanes on SA 0x%08x", o->id, m->rounds[n].key.spi);
+	}
+	if (m->flags & ESL_WIRE_JOINING)
+		sadb_announce_all(a);
+	agent_decide(a);
+}
+
+static enum wire_refusal receive(struct agent *a, const __u8 *buf, size_t size,
+				 const struct sockaddr_in *from)
+{
+	enum wire_refusal refusal = wire_check(buf, size);
+	__u8 mac[ESL_WIRE_MAC_LEN];
+	struct announcement m;
+
+	if (refusal != WIRE_OK)
+		return refusal;
+	if (!seal(&a->sync, buf, size - ESL_WIRE_MAC_LEN, mac) ||
+	    CRYPTO_memcmp(mac, buf + size - ESL_WIRE_MAC_LEN, ESL_WIRE_MAC_LEN))
+		return WIRE_MAC;
+	refusal = wire_decode(buf, size, &m);
+	if (refusal != WIRE_OK)
+		return refusal;
+	for (size_t i = 0; i < a->sync.count; i++) {
+		struct other *o = &a->sync.others[i];
+
+		if (o->id != m.sender)
+			continue;
+		if (o->address.sin_addr.s_addr != from->sin_addr.s_addr)
+			return WIRE_ADDRESS;
+		take(a, i, &m);
+		return WIRE_OK;
+	}
+	return WIRE_SENDER;
+}
+
+static int on_datagram(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct agent *a = data;
+	__u8 buf[ESL_WIRE_MAX + 1];
+	struct sockaddr_in from;
+
+	(void)source, (void)revents;
+	for (;;) {
+		socklen_t len = sizeof(from);
+		ssize_t n = recvfrom(fd, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+
+		if (n < 0)
+			return 0;
+		a->sync.counts[receive(a, buf, (size_t)n, &from)]++;
+	}
+}
+
+static int open_socket(const struct sockaddr_in *own, char error[ESL_ERROR_MAX])
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	char text[INET_ADDRSTRLEN];
+
+	if (fd >= 0 && !bind(fd, (const struct sockaddr *)own, sizeof(*own)))
+		return fd;
+	snprintf(error, ESL_ERROR_MAX, "cannot listen on this member's sync address %s port %u: %s",
+		 inet_ntop(AF_INET, &own->sin_addr, text, sizeof(text)), ntohs(own->sin_port),
+		 strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+int sync_start(struct agent *a, char error[ESL_ERROR_MAX])
+{
+	struct sync *s = &a->sync;
+	int err;
+
+	s->fd = -1;
+	err = esl_conf_derive(&a->conf, "espalier announce", s->key, error);
+	if (err)
+		return err;
+	if (RAND_bytes((unsigned char *)&s->boot, sizeof(s->boot)) != 1)
+		return -EIO;
+	for (size_t i = 0; i < a->conf.member_count; i++) {
+		const struct esl_conf_member *m = &a->conf.members[i];
+
+		if (m->id == a->conf.member)
+			s->fd = open_socket(&m->sync, error);
+		else
+			s->others[s->count++] = (struct other){ .id = m->id, .address = m->sync };
+	}
+	if (s->fd < 0)
+		return -EADDRNOTAVAIL;
+	err = loop_timer(a, &s->flush, 0, on_flush);
+	if (err < 0)
+		return err;
+	sd_event_source_set_enabled(s->flush, SD_EVENT_OFF);
+	return loop_io(a, s->fd, on_datagram, PRIORITY_SYNC, a);
+}
+
+void sync_stop(struct agent *a)
+{
+	sd_event_source_unref(a->sync.flush);
+	if (a->sync.fd >= 0)
+		close(a->sync.fd);
+	OPENSSL_cleanse(a->sync.key, sizeof(a->sync.key));
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "xfrm.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define BUFFER_SIZE 32768
+#define EVENT_BUFFER (4 * 1024 * 1024)
+
+static struct esl_addr addr_of(const xfrm_address_t *a, __u16 family)
+{
+	struct esl_addr r;
+
+	if (family == AF_INET)
+		return esl_addr_from_ipv4(a->a4);
+	memcpy(r.byte, a->a6, sizeof(r.byte));
+	return r;
+}
+
+static void take_replay(struct kernel_sa *sa, const struct nlattr *attr)
+{
+	size_t size = mnl_attr_get_payload_len(attr);
+
+	switch (mnl_attr_get_type(attr)) {
+	case XFRMA_REPLAY_VAL:
+		if (size < sizeof(sa->state) || sa->has_esn_state)
+			return;
+		memcpy(&sa->state, mnl_attr_get_payload(attr), sizeof(sa->state));
+		sa->oseq = sa->state.oseq;
+		return;
+	case XFRMA_REPLAY_ESN_VAL:
+		if (size < sizeof(sa->esn_state) || size > sizeof(sa->esn_bytes))
+			return;
+		memcpy(sa->esn_bytes, mnl_attr_get_payload(attr), size);
+		sa->has_esn_state = true;
+		sa->oseq = sa->esn_state.oseq;
+		if (sa->esn)
+			sa->oseq |= (__u64)sa->esn_state.oseq_hi << 32;
+		return;
+	case XFRMA_MARK:
+		if (size < sizeof(sa->mark))
+			return;
+		memcpy(&sa->mark, mnl_attr_get_payload(attr), sizeof(sa->mark));
+		sa->has_mark = true;
+	}
+}
+
+static void take_info(struct kernel_sa *sa, const struct xfrm_usersa_info *info)
+{
+	*sa = (struct kernel_sa){
+		.key = { .daddr = addr_of(&info->id.daddr, info->family),
+			 .spi = ntohl(info->id.spi),
+			 .protocol = info->id.proto },
+		.saddr = addr_of(&info->saddr, info->family),
+		.daddr = info->id.daddr,
+		.family = info->family,
+		.mode = info->mode,
+		.esn = info->flags & XFRM_STATE_ESN,
+		.replay_window = info->replay_window,
+	};
+}
+
+static int parse_sa(const struct nlmsghdr *nlh, size_t offset, struct kernel_sa *sa)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, offset)
+		take_replay(sa, attr);
+	if (sa->has_esn_state)
+		sa->replay_window = sa->esn_state.replay_window;
+	return 0;
+}
+
+/* DELSA carries an id, and the whole SA as an attribute. */
+static void deleted(struct xfrm *x, const struct nlmsghdr *nlh)
+{
+	const struct xfrm_usersa_id *id = mnl_nlmsg_get_payload(nlh);
+	struct kernel_sa sa = {
+		.key = { .daddr = addr_of(&id->daddr, id->family),
+			 .spi = ntohl(id->spi),
+			 .protocol = id->proto },
+		.family = id->family,
+	};
+
+	x->handler(x->data, XFRM_SA_GONE, &sa);
+}
+
+static int on_message(const struct nlmsghdr *nlh, void *data)
+{
+	struct xfrm *x = data;
+	const struct xfrm_user_expire *expire;
+	struct kernel_sa sa;
+
+	switch (nlh->nlmsg_type) {
+	case XFRM_MSG_NEWSA:
+	case XFRM_MSG_UPDSA:
+		if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct xfrm_usersa_info))
+			break;
+		take_info(&sa, mnl_nlmsg_get_payload(nlh));
+		parse_sa(nlh, sizeof(struct xfrm_usersa_info), &sa);
+		x->handler(x->data, XFRM_SA_PRESENT, &sa);
+		break;
+	case XFRM_MSG_DELSA:
+		if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct xfrm_usersa_id))
+			deleted(x, nlh);
+		break;
+	case XFRM_MSG_EXPIRE:
+		expire = mnl_nlmsg_get_payload(nlh);
+		if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*expire) || !expire->hard)
+			break;
+		take_info(&sa, &expire->state);
+		x->handler(x->data, XFRM_SA_GONE, &sa);
+		break;
+	case XFRM_MSG_FLUSHSA:
+		x->handler(x->data, XFRM_SA_ALL, NULL);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+int xfrm_open(struct xfrm *x, xfrm_handler handler, void *data)
+{
+	int size = EVENT_BUFFER, flags = SOCK_CLOEXEC;
+
+	*x = (struct xfrm){ .handler = handler, .data = data };
+	x->request = mnl_socket_open2(NETLINK_XFRM, flags);
+	x->events = mnl_socket_open2(NETLINK_XFRM, flags | SOCK_NONBLOCK);
+	if (!x->request || !x->events || mnl_socket_bind(x->request, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_bind(x->events, XFRMGRP_SA | XFRMGRP_EXPIRE, MNL_SOCKET_AUTOPID) < 0) {
+		int err = -errno;
+
+		xfrm_close(x);
+		return err;
+	}
+	setsockopt(mnl_socket_get_fd(x->events), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	return 0;
+}
+
+void xfrm_close(struct xfrm *x)
+{
+	if (x->request)
+		mnl_socket_close(x->request);
+	if (x->events)
+		mnl_socket_close(x->events);
+	x->request = x->events = NULL;
+}
+
+int xfrm_events_fd(const struct xfrm *x)
+{
+	return mnl_socket_get_fd(x->events);
+}
+
+int xfrm_read_events(struct xfrm *x)
+{
+	char buf[BUFFER_SIZE];
+
+	for (;;) {
+		ssize_t n = mnl_socket_recvfrom(x->events, buf, sizeof(buf));
+
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == ENOBUFS) {
+			x->handler(x->data, XFRM_SA_ALL, NULL);
+			continue;
+		}
+		if (n < 0)
+			return -errno;
+		mnl_cb_run(buf, (size_t)n, 0, 0, on_message, x);
+	}
+}
+
+/* Send nlh and run cb over the answer up to its end or acknowledgement. */
+static int transact(struct xfrm *x, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+{
+	unsigned int port = mnl_socket_get_portid(x->request);
+	char buf[BUFFER_SIZE];
+	int more;
+
+	nlh->nlmsg_seq = ++x->seq;
+	if (mnl_socket_sendto(x->request, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	do {
+		ssize_t n = mnl_socket_recvfrom(x->request, buf, sizeof(buf));
+
+		if (n < 0 && errno == EINTR) {
+			more = 1;
+			continue;
+		}
+		if (n < 0)
+			return -errno;
+		more = mnl_cb_run(buf, (size_t)n, nlh->nlmsg_seq, port, cb, data);
+		if (more < 0)
+			return -errno;
+	} while (more > 0);
+	return 0;
+}
+
+int xfrm_list(struct xfrm *x)
+{
+	char buf[MNL_NLMSG_HDRLEN + 64];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+
+	nlh->nlmsg_type = XFRM_MSG_GETSA;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	return transact(x, nlh, on_message, x);
+}
+
+static void put_aevent_id(struct nlmsghdr *nlh, const struct kernel_sa *sa)
+{
+	struct xfrm_aevent_id *id = mnl_nlmsg_put_extra_header(nlh, sizeof(*id));
+
+	id->sa_id.daddr = sa->daddr;
+	id->sa_id.spi = htonl(sa->key.spi);
+	id->sa_id.family = sa->family;
+	id->sa_id.proto = (__u8)sa->key.protocol;
+	if (sa->has_mark)
+		mnl_attr_put(nlh, XFRMA_MARK, sizeof(sa->mark), &sa->mark);
+}
+
+static int on_counter(const struct nlmsghdr *nlh, void *data)
+{
+	if (nlh->nlmsg_type != XFRM_MSG_NEWAE)
+		return MNL_CB_OK;
+	parse_sa(nlh, sizeof(struct xfrm_aevent_id), data);
+	return MNL_CB_STOP;
+}
+
+int xfrm_read_counter(struct xfrm *x, struct kernel_sa *sa)
+{
+	char buf[MNL_NLMSG_HDRLEN + 256];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+
+	nlh->nlmsg_type = XFRM_MSG_GETAE;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	put_aevent_id(nlh, sa);
+	return transact(x, nlh, on_counter, sa);
+}
+
+int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq)
+{
+	char buf[MNL_NLMSG_HDRLEN + 512 + sizeof(sa->esn_bytes)];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct xfrm_replay_state state = sa->state;
+
+	nlh->nlmsg_type = XFRM_MSG_NEWAE;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE;
+	put_aevent_id(nlh, sa);
+	if (sa->has_esn_state) {
+		struct kernel_sa copy = *sa;
+
+		copy.esn_state.oseq = (__u32)oseq;
+		copy.esn_state.oseq_hi = sa->esn ? (__u32)(oseq >> 32) : 0;
+		mnl_attr_put(nlh, XFRMA_REPLAY_ESN_VAL,
+			     sizeof(copy.esn_state) + 4 * copy.esn_state.bmp_len, copy.esn_bytes);
+	} else {
+		state.oseq = (__u32)oseq;
+		mnl_attr_put(nlh, XFRMA_REPLAY_VAL, sizeof(state), &state);
+	}
+	return transact(x, nlh, NULL, NULL);
+}
