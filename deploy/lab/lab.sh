@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The lab: a cluster of three members between a client and an IPsec peer that
+# knows nothing of clusters. Source it; every machine is a network namespace.
+#
+#   client                     m0   m1   m2                      peer
+#   10.1.0.100                                                   192.0.2.2, behind it 10.2.0.1
+#      |            in0 10.1.0.11-13    out0 192.0.2.11-13         |
+#      +--- br-in ---+----+----+            +----+----+--- br-out -+
+#                    mgmt0 198.18.0.11-13
+#                    +----+----+--- br-mgmt --- evil (also on br-out and br-in)
+#
+#   cluster addresses: inside 10.1.0.1, outside 192.0.2.1
+#   one SA per direction: 0x1000 cluster -> peer, 0x2000 peer -> cluster
+#
+# The bridges stand in a namespace of their own, sw, and flood multicast MACs.
+
+LAB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+LAB_BUILD=${LAB_BUILD:-$LAB_ROOT/build}
+LAB_MEMBERS=${LAB_MEMBERS:-3}
+LAB_RUN=/run/espalier-lab
+LAB_BPFFS=/sys/fs/bpf/espalier-lab
+LAB_LEASE_MS=${LAB_LEASE_MS:-50}
+LAB_WINDOW=${LAB_WINDOW:-1024}
+LAB_BLOCK=${LAB_BLOCK:-64}
+LAB_MODE=${LAB_MODE:-native}
+LAB_PIDS=()
+LAB_CAPTURES=()
+declare -A LAB_AGENT=()
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'lab: %s\n' "$*" >&2; exit 1; }
+
+# ip netns exec would remount /sys and hide bpffs.
+in_ns() {
+	local ns=$1
+	shift
+	nsenter --net="/run/netns/esp-$ns" -- "$@"
+}
+
+# echo a command with its namespace, then run it there
+show() {
+	printf '  [%s] %s\n' "$1" "${*:2}"
+	in_ns "$@"
+}
+
+# wait_for SECONDS WHAT COMMAND...: poll a condition, never guess a time
+wait_for() {
+	local end=$((SECONDS + $1)) what=$2
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || die "waited in vain for $what"
+		read -rt 0.05 <> <(:) || :
+	done
+}
+
+members() { seq 0 $((LAB_MEMBERS - 1)); }
+
+# Starting a program is slow in an emulated machine: one `ip -batch` a machine.
+# batch NS: run the lines of stdin in a namespace
+batch() { ip -n "esp-$1" -batch -; }
+
+# Every cable: namespace, device, address, bridge.
+cables() {
+	local i
+	echo client eth0 10.1.0.100/24 br-in
+	echo peer eth0 192.0.2.2/24 br-out
+	echo evil mgmt0 198.18.0.99/24 br-mgmt
+	echo evil out0 192.0.2.99/24 br-out
+	echo evil in0 10.1.0.99/24 br-in
+	for i in $(members); do
+		echo "m$i in0 10.1.0.1$((i + 1))/24 br-in"
+		echo "m$i out0 192.0.2.1$((i + 1))/24 br-out"
+		echo "m$i mgmt0 198.18.0.1$((i + 1))/24 br-mgmt"
+	done
+}
+
+machines() { echo client peer evil $(members | sed 's/^/m/'); }
+
+lab_cabling() {
+	local ns dev addr bridge
+	for ns in sw $(machines); do echo "netns add esp-$ns"; done | ip -batch -
+	{
+		for bridge in br-in br-out br-mgmt; do
+			echo "link add $bridge type bridge mcast_snooping 0"
+			echo "link set $bridge up"
+		done
+		cables | while read -r ns dev addr bridge; do
+			echo "link add $dev netns esp-$ns type veth peer name $ns-$bridge"
+			echo "link set $ns-$bridge master $bridge up"
+		done
+	} | batch sw
+	for ns in $(machines); do
+		{
+			echo "link set lo up"
+			cables | while read -r owner dev addr bridge; do
+				[[ $owner != "$ns" ]] || printf '%s\n' "link set $dev up" "addr add $addr dev $dev"
+			done
+			routes "$ns"
+		} | batch "$ns"
+	done
+}
+
+routes() {
+	case $1 in
+	client) echo "route add default via 10.1.0.1" ;;
+	peer)
+		echo "addr add 10.2.0.1/24 dev lo"
+		echo "route add 10.1.0.0/24 via 192.0.2.1 src 10.2.0.1"
+		;;
+	m*) echo "route add 10.2.0.0/24 via 192.0.2.2" ;;
+	esac
+}
+
+# member_conf I [BLOCK]: its configuration file, printed
+member_conf() {
+	local i=$1 block=${2:-$LAB_BLOCK} j comma=
+	cat <<-CONF
+		member = $i;
+		inside = { interface = "in0"; address = "10.1.0.1"; };
+		outside = { interface = "out0"; address = "192.0.2.1"; };
+		members = (
+	CONF
+	for j in $(members); do
+		printf '%s\t{ id = %d; address = "198.18.0.1%d"; }' "$comma" "$j" $((j + 1))
+		comma=$',\n'
+	done
+	cat <<-CONF
+		);
+		block = $block;
+		mode = "$LAB_MODE";
+		lease_ms = $LAB_LEASE_MS;
+		secret = "$LAB_RUN/secret";
+		bpffs = "$LAB_BPFFS/m$i";
+		run = "$LAB_RUN/m$i";
+	CONF
+}
+
+# One SA per direction, the same on every member, as `ip xfrm` has it.
+sa_pair() { # OUT-KEY IN-KEY
+	local common="replay-window $LAB_WINDOW flag esn aead rfc4106(gcm(aes))"
+	echo "xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1000 reqid 1 mode tunnel $common $1 128"
+	echo "xfrm state add src 192.0.2.2 dst 192.0.2.1 proto esp spi 0x2000 reqid 2 mode tunnel $common $2 128"
+}
+
+policy() { # DIR SRC DST TUNNEL-SRC TUNNEL-DST REQID
+	echo "xfrm policy add dir $1 src $2 dst $3 tmpl src $4 dst $5 proto esp reqid $6 mode tunnel"
+}
+
+random_key() { printf '0x'; od -An -N20 -tx1 /dev/urandom | tr -d ' \n'; }
+
+lab_sas() {
+	local out in i
+	out=$(random_key)
+	in=$(random_key)
+	for i in $(members); do
+		{
+			sa_pair "$out" "$in"
+			policy out 10.1.0.0/24 10.2.0.0/24 192.0.2.1 192.0.2.2 1
+			policy fwd 10.2.0.0/24 10.1.0.0/24 192.0.2.2 192.0.2.1 2
+			policy in 10.2.0.0/24 10.1.0.0/24 192.0.2.2 192.0.2.1 2
+		} | batch "m$i"
+	done
+	{
+		sa_pair "$out" "$in"
+		policy out 10.2.0.0/24 10.1.0.0/24 192.0.2.2 192.0.2.1 2
+		policy in 10.1.0.0/24 10.2.0.0/24 192.0.2.1 192.0.2.2 1
+	} | batch peer
+}
+
+espalier() { # member I, then the command's words
+	local i=$1
+	shift
+	in_ns "m$i" "$LAB_BUILD/espalier" "$@" -c "$LAB_RUN/m$i/espalier.conf"
+}
+
+agent_start() {
+	local i=$1
+	in_ns "m$i" "$LAB_BUILD/espalierd" -c "$LAB_RUN/m$i/espalier.conf" \
+		>>"$LAB_RUN/m$i/agent.log" 2>&1 &
+	LAB_AGENT[$i]=$!
+	LAB_PIDS+=($!)
+}
+
+agent_json() { # I JQ-FILTER...
+	local i=$1
+	shift
+	python3 -c 'import socket,sys
+s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+sys.stdout.write(b"".join(iter(lambda: s.recv(65536), b"")).decode())' \
+		"$LAB_RUN/m$i/status.sock" | jq "$@"
+}
+
+agent_is() { # I STATE-OR-REASON
+	agent_json "$1" -e --arg s "$2" '.state == $s or .why.reason == $s or .hold.reason == $s'
+}
+
+lab_secret() {
+	mkdir -p "$LAB_RUN"
+	(umask 077 && head -c 32 /dev/urandom >"$LAB_RUN/secret")
+}
+
+member_load() { # I [BLOCK]
+	mkdir -p "$LAB_RUN/m$1"
+	member_conf "$@" >"$LAB_RUN/m$1/espalier.conf"
+	espalier "$1" load
+}
+
+lab_members_up() {
+	local i
+	for i in $(members); do member_load "$i"; done
+	for i in $(members); do agent_start "$i"; done
+	for i in $(members); do wait_for 15 "member $i to forward" agent_is "$i" forwarding; done
+}
+
+lab_net() {
+	mkdir -p "$LAB_RUN"
+	lab_down
+	trap lab_down EXIT
+	lab_cabling
+	lab_secret
+}
+
+lab_up() {
+	lab_net
+	lab_sas
+	lab_members_up
+}
+
+spawn() { # start in the background, remembered by its id
+	"$@" &
+	LAB_PIDS+=($!)
+}
+
+lab_down() {
+	local pid ns i
+	for pid in "${LAB_PIDS[@]}"; do kill "$pid" 2>/dev/null || :; done
+	for pid in "${LAB_PIDS[@]}"; do wait "$pid" 2>/dev/null || :; done
+	LAB_PIDS=()
+	[[ -e $LAB_RUN ]] || return 0
+	for i in $(members); do
+		[[ ! -e $LAB_RUN/m$i/espalier.conf ]] || espalier "$i" unload >/dev/null 2>&1 || :
+	done
+	for ns in sw $(machines); do
+		[[ ! -e /run/netns/esp-$ns ]] || ip netns del "esp-$ns"
+	done
+	rm -rf "$LAB_RUN"
+}
+
+# capture NS DEVICE FILE FILTER: every packet counts, so a dropped one is an
+# error that the judge sees in FILE.log
+capture() {
+	spawn in_ns "$1" tcpdump -i "$2" -n -s "${LAB_SNAPLEN:-128}" -B 65536 --immediate-mode -w "$3" "$4" \
+		2>"$3.log"
+	wait_for 10 "the capture on $1 $2" grep -q 'listening on' "$3.log"
+	LAB_CAPTURES+=($!)
+}
+
+# Stop the captures when what was sent has arrived.
+captures_end() {
+	local pid
+	for pid in "${LAB_CAPTURES[@]}"; do kill -INT "$pid" 2>/dev/null || :; done
+	for pid in "${LAB_CAPTURES[@]}"; do wait "$pid" 2>/dev/null || :; done
+	LAB_CAPTURES=()
+}
+
+# iperf_server NS ADDRESS
+iperf_server() {
+	spawn in_ns "$1" iperf3 -s -B "$2" >/dev/null 2>&1
+	wait_for 10 "iperf3 on $1" in_ns "$1" ss -Hltn "src $2:5201" -o state listening
+}
+
+# iperf FILE ARG...: from the client to the peer; JSON to FILE
+iperf() {
+	local file=$1
+	shift
+	printf '  [client] iperf3 -c 10.2.0.1 %s\n' "$*"
+	in_ns client iperf3 -c 10.2.0.1 -J "$@" >"$file" ||
+		die "iperf3 $*: $(jq -r '.error // "failed"' "$file")"
+}
+
+# facts OUTDIR: what the judge needs besides the captures
+facts() {
+	local out=$1 i
+	in_ns peer cat /proc/net/xfrm_stat >"$out/peer.xfrm_stat"
+	ip -n esp-peer -s xfrm state >"$out/peer.sas"
+	for i in $(members); do
+		espalier "$i" status --json >"$out/m$i.status.json" || :
+		in_ns "m$i" cat /proc/net/xfrm_stat >"$out/m$i.xfrm_stat"
+		cp "$LAB_RUN/m$i/agent.log" "$out/m$i.agent.log"
+		ip -n "esp-m$i" -j link show >"$out/m$i.links.json"
+	done
+}

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What a lab left behind, read for a verdict: captures first, counters of the
+peer second, never the cluster's own counters for a limit."""
+
+import glob
+import json
+import os
+import re
+from collections import Counter, namedtuple
+
+import pcap
+
+CLUSTER, PEER = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])
+BEHIND_PEER = bytes([10, 2, 0, 1])
+OUTBOUND_SPI = 0x1000
+
+Sent = namedtuple("Sent", "total duplicates outside_lane shares")
+Udp = namedtuple("Udp", "packets seconds loss_percent")
+
+
+def percent(counter, members):
+    total = sum(counter.values()) or 1
+    return {f"m{i}": round(100 * counter[i] / total, 2) for i in members}
+
+
+class Evidence:
+    def __init__(self, out):
+        self.out = out
+        self.members_ids = sorted(int(re.search(r"m(\d+)\.links", f).group(1))
+                                  for f in glob.glob(os.path.join(out, "m*.links.json")))
+        self.mac_owner = {"in0": {}, "out0": {}}
+        for i in self.members_ids:
+            for link in self.json(f"m{i}.links.json"):
+                if link["ifname"] in self.mac_owner:
+                    self.mac_owner[link["ifname"]][link["address"].replace(":", "")] = i
+
+    def path(self, name):
+        return os.path.join(self.out, name)
+
+    def json(self, name):
+        with open(self.path(name)) as f:
+            return json.load(f)
+
+    def text(self, name):
+        with open(self.path(name)) as f:
+            return f.read()
+
+    def sent(self, lanes=3, block=64):
+        """ESP of the cluster as it arrived at the peer: by the member's own MAC."""
+        seen, shares = Counter(), Counter()
+        outside = 0
+        for p in pcap.packets(self.path("peer.pcap")):
+            number = pcap.esp_number(p)
+            if p.saddr != CLUSTER or number is None:
+                continue
+            owner = self.mac_owner["out0"].get(p.src)
+            seen[number] += 1
+            shares[owner] += 1
+            if owner is None or (number[1] - 1) // block % lanes != owner:
+                outside += 1
+        duplicates = sum(n - 1 for n in seen.values())
+        return Sent(sum(seen.values()), duplicates, outside, percent(shares, self.members_ids))
+
+    def delivered_shares(self):
+        """Who decrypted what reached the client: UDP and ICMP, which no offload merges."""
+        shares = Counter()
+        for p in pcap.packets(self.path("client.pcap")):
+            if p.saddr == BEHIND_PEER and p.protocol in (pcap.UDP, pcap.ICMP) and not p.offset:
+                shares[self.mac_owner["in0"].get(p.src)] += 1
+        return percent(shares, self.members_ids)
+
+    def xfrm_stat(self, who, *names):
+        stat = dict(line.split() for line in self.text(f"{who}.xfrm_stat").splitlines())
+        return sum(int(stat[n]) for n in names)
+
+    def peer_sa(self, field):
+        """Sum of an SA statistic of the peer: replay-window, replay or failed."""
+        return sum(int(n) for n in re.findall(rf"\b{field} (\d+)", self.sa_stats()))
+
+    def sa_stats(self):
+        return "\n".join(re.findall(r"stats:\s*\n(.*)", self.text("peer.sas")))
+
+    def icv_failures(self):
+        """With ESN a number behind the window shows up here too: KERNEL-FACTS."""
+        return self.xfrm_stat("peer", "XfrmInStateProtoError") + self.peer_sa("failed")
+
+    def replay_drops(self):
+        return self.xfrm_stat("peer", "XfrmInStateSeqError") + self.peer_sa("replay")
+
+    def capture_drops(self):
+        logs = glob.glob(self.path("*.pcap.log"))
+        return sum(int(n) for f in logs for n in re.findall(r"(\d+) packets dropped by kernel", self.text(f)))
+
+    def udp(self, name):
+        end = self.json(name)["end"]["sum"]
+        return Udp(end["packets"], round(end["seconds"], 1), round(end["lost_percent"], 4))
+
+    def tcp_mbit(self, name):
+        return round(self.json(name)["end"]["sum_received"]["bits_per_second"] / 1e6, 1)
+
+    def ping_lost(self, name):
+        sent, received = re.search(r"(\d+) packets transmitted, (\d+) received", self.text(name)).groups()
+        return int(sent) - int(received)
+
+    def members(self):
+        """The members' own view: told, not judged."""
+        for i in self.members_ids:
+            status = self.json(f"m{i}.status.json")
+            counts = {k: v["packets"] for k, v in status["counts"].items() if v["packets"]}
+            yield f"m{i}_counts", counts
+            agent = status.get("agent") or {}
+            yield f"m{i}_lapses", agent.get("lapses")
+            for sa in agent.get("sas", []):
+                if sa["direction"] == "out":
+                    yield f"m{i}_jumps", {k: sa[k] for k in ("jumps", "late_jumps", "jump_us_max", "round")}
+
+
+class Verdict:
+    """Collects figures and checks; prints a line each and the JSON at the end."""
+
+    def __init__(self, scenario):
+        self.report = {"scenario": scenario, "passed": True}
+        self.failures = []
+
+    def figure(self, name, value):
+        self.report[name] = value
+        print(f"  {name}: {value}")
+
+    def check(self, good, text):
+        if not good:
+            self.failures.append(text)
+            print(f"  FAILED: {text}")
+
+    def limit(self, name, value, most):
+        self.figure(name, value)
+        self.check(value <= most, f"{name} is {value}, at most {most} allowed")
+
+    def shares(self, name, shares, low, high):
+        self.figure(name, shares)
+        for who, share in shares.items():
+            self.check(low <= share <= high, f"{name} of {who} is {share} %, {low} to {high} allowed")
+
+    def end(self):
+        self.report["passed"] = not self.failures
+        if self.failures:
+            self.report["failures"] = self.failures
+        print(json.dumps(self.report))
+        return 0 if self.report["passed"] else 1
