@@ -63,7 +63,7 @@ deps:
 # is done by a second make.
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)deploy/lab/demo
+	$(Q)selftests/cluster/run demo
 
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(say) BPF $@

@@ -254,6 +254,7 @@ static int start(struct agent *a, char error[ESL_ERROR_MAX])
 	if ((err = sync_start(a, error)) || (err = watch_start(a, error)) || (err = arp_start(a, error)) ||
 	    (err = sadb_start(a, error)) || (err = status_start(a, error)))
 		return err;
+	esl_hold_check(&a->conf, true, &a->hold);
 	return add_timers(a);
 }
 

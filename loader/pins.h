@@ -23,6 +23,20 @@ void esl_pins_close(struct esl_pins *p);
  */
 int esl_pins_configure(const struct esl_conf *c, struct esl_pins *p, char error[ESL_ERROR_MAX]);
 
+/* Does the pinned identity say what c and the interfaces say?  1 yes, 0 no, or
+ * a negative errno with a sentence. */
+int esl_pins_configured(const struct esl_conf *c, const struct esl_pins *p,
+			char error[ESL_ERROR_MAX]);
+
+/*
+ * Pin again what a running program uses and nobody names any more, so that a
+ * lost pin does not lose the numbers that the guard remembers.
+ */
+void esl_pins_rescue(const struct esl_conf *c, __u32 prog_id);
+
+/* Remove the pins below bpffs and the directory; 0 where they are gone already. */
+int esl_pins_unlink(const char *bpffs);
+
 /* Sum of a counter over all CPUs. */
 int esl_pins_count(const struct esl_pins *p, enum esl_reason reason, struct esl_count *ret);
 

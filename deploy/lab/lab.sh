@@ -23,6 +23,9 @@ LAB_LEASE_MS=${LAB_LEASE_MS:-50}
 LAB_WINDOW=${LAB_WINDOW:-1024}
 LAB_BLOCK=${LAB_BLOCK:-64}
 LAB_MODE=${LAB_MODE:-native}
+# set to --immediate-mode where the last packets before captures_end matter and
+# captures_settle cannot be used
+LAB_IMMEDIATE=
 LAB_PIDS=()
 LAB_CAPTURES=()
 declare -A LAB_AGENT=()
@@ -175,10 +178,9 @@ espalier() { # member I, then the command's words
 
 agent_start() {
 	local i=$1
-	in_ns "m$i" "$LAB_BUILD/espalierd" -c "$LAB_RUN/m$i/espalier.conf" \
-		>>"$LAB_RUN/m$i/agent.log" 2>&1 &
+	spawn "m$i" "$LAB_BUILD/espalierd" -c "$LAB_RUN/m$i/espalier.conf" \
+		>>"$LAB_RUN/m$i/agent.log" 2>&1
 	LAB_AGENT[$i]=$!
-	LAB_PIDS+=($!)
 }
 
 agent_json() { # I JQ-FILTER...
@@ -196,6 +198,7 @@ agent_is() { # I STATE-OR-REASON
 
 lab_secret() {
 	mkdir -p "$LAB_RUN"
+	mkdir -p "$LAB_BPFFS"
 	(umask 077 && head -c 32 /dev/urandom >"$LAB_RUN/secret")
 }
 
@@ -226,8 +229,13 @@ lab_up() {
 	lab_members_up
 }
 
-spawn() { # start in the background, remembered by its id
-	"$@" &
+# spawn NS COMMAND...: in the background; $! is the command itself
+spawn() {
+	(
+		ns=$1
+		shift
+		exec nsenter --net="/run/netns/esp-$ns" -- "$@"
+	) &
 	LAB_PIDS+=($!)
 }
 
@@ -243,17 +251,33 @@ lab_down() {
 	for ns in sw $(machines); do
 		[[ ! -e /run/netns/esp-$ns ]] || ip netns del "esp-$ns"
 	done
+	rmdir "$LAB_BPFFS" 2>/dev/null || :
 	rm -rf "$LAB_RUN"
 }
 
 # capture NS DEVICE FILE FILTER: every packet counts, so a dropped one is an
 # error that the judge sees in FILE.log
 capture() {
-	spawn in_ns "$1" tcpdump -i "$2" -n -s "${LAB_SNAPLEN:-128}" -B 65536 --immediate-mode -w "$3" "$4" \
+	spawn "$1" tcpdump -i "$2" -n -s "${LAB_SNAPLEN:-128}" -B 65536 $LAB_IMMEDIATE -w "$3" "$4" \
 		2>"$3.log"
 	wait_for 10 "the capture on $1 $2" grep -q 'listening on' "$3.log"
 	LAB_CAPTURES+=($!)
 }
+
+# A capture writes in blocks, in order. When a file has grown twice, each time
+# after a packet through the tunnel, all that came before is in it.
+captures_settle() { # FILE...
+	local file before
+	for _ in 1 2; do
+		for file in "$@"; do
+			before=$(stat -c %s "$file")
+			in_ns peer ping -q -c 1 -W 2 -I 10.2.0.1 10.1.0.100 >/dev/null || :
+			wait_for 10 "$file to grow" grown "$file" "$before"
+		done
+	done
+}
+
+grown() { (($(stat -c %s "$1") > $2)); }
 
 # Stop the captures when what was sent has arrived.
 captures_end() {
@@ -263,10 +287,12 @@ captures_end() {
 	LAB_CAPTURES=()
 }
 
+listening() { in_ns "$1" ss -Hltn "sport = :$2" | grep -q LISTEN; }
+
 # iperf_server NS ADDRESS
 iperf_server() {
-	spawn in_ns "$1" iperf3 -s -B "$2" >/dev/null 2>&1
-	wait_for 10 "iperf3 on $1" in_ns "$1" ss -Hltn "src $2:5201" -o state listening
+	spawn "$1" iperf3 -s -B "$2" >/dev/null 2>&1
+	wait_for 10 "iperf3 on $1" listening "$1" 5201
 }
 
 # iperf FILE ARG...: from the client to the peer; JSON to FILE

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "filter.h"
+#include "hold.h"
+#include "rules.h"
+#include "state.h"
+#include "xdp.h"
+
+/*
+ * What one process keeps between two looks, so that a look costs a few
+ * messages: a netlink socket, the state file while it is the same file, and
+ * the XDP ids that a slow look has confirmed.  One thread only.
+ */
+static struct {
+	struct mnl_socket *nl;
+	struct esl_state state;
+	struct stat file;
+	bool dispatcher[ESL_ROLES];
+	__u32 top[ESL_ROLES];
+} kept;
+
+static enum esl_hold hold(struct esl_hold_report *r, enum esl_hold reason, const char *what)
+{
+	snprintf(r->what, sizeof(r->what), "%.63s", what);
+	return r->reason = reason;
+}
+
+static enum esl_hold cannot_tell(struct esl_hold_report *r, const char *what)
+{
+	/* Answers to an old question may still be in the socket. */
+	if (kept.nl)
+		mnl_socket_close(kept.nl);
+	kept.nl = NULL;
+	return hold(r, ESL_HOLD_CANNOT_TELL, what);
+}
+
+/* False where there is no state. */
+static bool refresh_state(const struct esl_conf *c)
+{
+	char path[512];
+	struct stat st;
+	struct esl_state s;
+
+	if (stat(esl_state_path(c, path, sizeof(path)), &st) < 0)
+		return false;
+	if (st.st_ino == kept.file.st_ino && st.st_dev == kept.file.st_dev &&
+	    st.st_mtim.tv_sec == kept.file.st_mtim.tv_sec &&
+	    st.st_mtim.tv_nsec == kept.file.st_mtim.tv_nsec)
+		return true;
+	if (esl_state_read(c, &s))
+		return false;
+	esl_state_free(&kept.state);
+	kept.state = s;
+	kept.file = st;
+	memset(kept.top, 0, sizeof(kept.top));
+	return true;
+}
+
+static bool read_config(const struct esl_conf *c, struct esl_config *ret)
+{
+	char path[512];
+	__u32 zero = 0;
+	int fd, err;
+
+	snprintf(path, sizeof(path), "%s/" ESL_MAP_PREFIX "config", c->bpffs);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	err = bpf_map_lookup_elem(fd, &zero, ret);
+	close(fd);
+	return !err && ret->abi == ESL_ABI_VERSION;
+}
+
+/* The kernel names the program it runs; only when that is a new one the
+ * programs behind a dispatcher are asked for. */
+static bool xdp_there(const struct esl_link *l, const struct esl_state_device *d, int side)
+{
+	struct esl_xdp x;
+
+	if (!l->xdp_id || !l->xdp_attached)
+		return false;
+	if (l->xdp_id == kept.top[side])
+		return true;
+	if (esl_xdp_look(l->ifindex, &x) || x.ours != d->xdp_id || x.top != l->xdp_id)
+		return false;
+	kept.top[side] = l->xdp_id;
+	kept.dispatcher[side] = x.dispatcher;
+	return true;
+}
+
+static enum esl_hold check_filters(const struct esl_link *l, const struct esl_state_device *d,
+				   struct esl_hold_report *r)
+{
+	struct esl_filter f;
+	int err;
+
+	err = esl_filter_first(kept.nl, l->ifindex, ESL_EGRESS, &f);
+	/* -EINVAL: no clsact there. */
+	if (err == -ENOENT || err == -EINVAL)
+		return hold(r, ESL_HOLD_GUARD_MISSING, d->name);
+	if (err)
+		return cannot_tell(r, "TC filters");
+	if (esl_filter_tcx(l->ifindex))
+		return hold(r, ESL_HOLD_GUARD_NOT_FIRST, d->name);
+	if (f.prog_id != d->guard_id || !f.direct)
+		return hold(r, esl_filter_has(l->ifindex, ESL_EGRESS, d->guard_id) ?
+				       ESL_HOLD_GUARD_NOT_FIRST : ESL_HOLD_GUARD_MISSING, d->name);
+	if (strcmp(l->kind, "veth"))
+		return ESL_HOLD_OK;
+	err = esl_filter_first(kept.nl, l->ifindex, ESL_INGRESS, &f);
+	if (err && err != -ENOENT && err != -EINVAL)
+		return cannot_tell(r, "TC filters");
+	if (err || f.prog_id != d->retype_id)
+		return hold(r, ESL_HOLD_RETYPE_MISSING, d->name);
+	return ESL_HOLD_OK;
+}
+
+static enum esl_hold check_side(const struct esl_config *config, int side, bool *ret_down,
+				struct esl_hold_report *r)
+{
+	const struct esl_state_device *d = &kept.state.device[side];
+	struct esl_link l;
+	int err = esl_link_get(kept.nl, d->name, &l);
+
+	if (err == -ENODEV || (!err && l.ifindex != config->port[side].ifindex))
+		return hold(r, ESL_HOLD_LINK_GONE, d->name);
+	if (err)
+		return cannot_tell(r, d->name);
+	if (memcmp(l.mac, config->port[side].mac, ESL_MAC_LEN))
+		return hold(r, ESL_HOLD_MAC_CHANGED, d->name);
+	if (!xdp_there(&l, d, side))
+		return hold(r, ESL_HOLD_XDP_MISSING, d->name);
+	r->dispatcher[side] = kept.dispatcher[side];
+	if (kept.state.mode == ESL_MODE_SKB && (esl_link_merge(d->name, ESL_GRO) == 1 ||
+						esl_link_merge(d->name, ESL_LRO) == 1))
+		return hold(r, ESL_HOLD_GRO_ON, d->name);
+	*ret_down = !l.up || !l.carrier;
+	return check_filters(&l, d, r);
+}
+
+static enum esl_hold check_gate(const struct esl_config *config, struct esl_hold_report *r)
+{
+	const struct esl_state_device *d = &kept.state.device[ESL_GATE];
+	struct esl_link l;
+	int err = esl_link_get(kept.nl, d->name, &l);
+
+	if (err && err != -ENODEV)
+		return cannot_tell(r, d->name);
+	if (err || !l.up || l.ifindex != config->gate_ifindex)
+		return hold(r, ESL_HOLD_GATE_MISSING, d->name);
+	return check_filters(&l, d, r);
+}
+
+static enum esl_hold check_host(const struct esl_conf *c, struct esl_hold_report *r)
+{
+	__be32 addr[ESL_ROLES];
+	struct esl_sysctl s;
+	unsigned int have;
+	int i, value;
+
+	for (i = 0; esl_sysctl_get(c, i, &s); i++)
+		if (esl_sysctl_read(s.path, &value) || value < s.need)
+			return hold(r, ESL_HOLD_SYSCTL_CHANGED, s.path + strlen("/proc/sys/net/ipv4/"));
+	for (i = 0; i < ESL_ROLES; i++)
+		addr[i] = c->side[i].cluster_addr;
+	if (esl_address_look(kept.nl, addr, ESL_ROLES, &have))
+		return cannot_tell(r, "the addresses of lo");
+	for (i = 0; i < ESL_ROLES; i++)
+		if (!(have & 1u << i))
+			return hold(r, ESL_HOLD_ADDRESS_MISSING,
+				    inet_ntoa((struct in_addr){ addr[i] }));
+	return ESL_HOLD_OK;
+}
+
+enum esl_hold esl_hold_check(const struct esl_conf *c, bool rules, struct esl_hold_report *r)
+{
+	bool down[ESL_ROLES] = {};
+	struct esl_config config;
+	enum esl_hold h;
+	int i, same;
+
+	memset(r, 0, sizeof(*r));
+	if (!refresh_state(c) || !read_config(c, &config))
+		return hold(r, ESL_HOLD_NOT_LOADED, "");
+	if (!kept.nl)
+		kept.nl = esl_nl_open(NETLINK_ROUTE);
+	if (!kept.nl)
+		return cannot_tell(r, "no rtnetlink socket");
+	for (i = 0; i < ESL_ROLES; i++) {
+		h = check_side(&config, i, &down[i], r);
+		if (h)
+			return h;
+	}
+	h = check_gate(&config, r);
+	if (!h)
+		h = check_host(c, r);
+	if (h)
+		return h;
+	if (rules) {
+		same = kept.state.rules ? esl_rules_compare(kept.state.rules) : 0;
+		if (same < 0)
+			return cannot_tell(r, "nftables");
+		if (!same)
+			return hold(r, ESL_HOLD_RULES_CHANGED, "");
+	}
+	/* Last: with a link down everything else is known to hold. */
+	for (i = 0; i < ESL_ROLES; i++)
+		if (down[i])
+			return hold(r, ESL_HOLD_LINK_DOWN, kept.state.device[i].name);
+	return hold(r, ESL_HOLD_OK, "");
+}
+
+static const struct {
+	const char *name;
+	const char *sentence;
+} holds[ESL_HOLD_COUNT] = {
+#define X(symbol, name, sentence) [ESL_HOLD_##symbol] = { name, sentence },
+	ESL_HOLDS(X)
+#undef X
+};
+
+const char *esl_hold_name(enum esl_hold h)
+{
+	return (unsigned int)h < ESL_HOLD_COUNT ? holds[h].name : "cannot_tell";
+}
+
+const char *esl_hold_sentence(const struct esl_hold_report *r, char *buf, size_t size)
+{
+	const char *format = holds[r->reason].sentence;
+	const char *hole = strstr(format, "%s");
+
+	snprintf(buf, size, "%.*s%s%s", (int)(hole - format), format, r->what, hole + 2);
+	return buf;
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "link.h"
+#include "pins.h"
+
+static const struct {
+	const char *name;
+	size_t fd;
+	__u32 type, key_size, value_size, max_entries;
+} maps[] = {
+#define PIN(name, field, type, key, value, max)                                                    \
+	{ name, offsetof(struct esl_pins, field), BPF_MAP_TYPE_##type, key, value, max }
+	PIN("config", config, ARRAY, 4, sizeof(struct esl_config), 1),
+	PIN("live", live_fd, ARRAY, 4, sizeof(struct esl_live), 1),
+	PIN("counts", counts, PERCPU_ARRAY, 4, sizeof(struct esl_count), ESL_REASON_COUNT),
+	PIN("own", own, HASH, sizeof(struct esl_addr), 4, ESL_OWN_MAX),
+	PIN("sa_in", sa_in, HASH, sizeof(struct esl_sa_key), sizeof(struct esl_sa_in), ESL_SA_MAX),
+	PIN("sa_seq", sa_seq, PERCPU_ARRAY, 4, sizeof(struct esl_sa_seq), ESL_SA_MAX),
+	PIN("sa_out", sa_out, HASH, sizeof(struct esl_sa_key), sizeof(struct esl_sa_out), ESL_SA_MAX),
+	PIN("guard", guard_fd, ARRAY, 4, sizeof(struct esl_guard), ESL_SA_MAX),
+	PIN("frag", frag, LRU_HASH, sizeof(struct esl_frag_key), 4, ESL_FRAG_MAX),
+	PIN("frag_out", frag_out, LRU_HASH, sizeof(struct esl_frag_key), 4, ESL_FRAG_MAX),
+	PIN("events", events, RINGBUF, 0, 0, ESL_EVENTS_BYTES),
+#undef PIN
+};
+#define MAPS ((int)(sizeof(maps) / sizeof(maps[0])))
+
+static int *fd_of(struct esl_pins *p, int i)
+{
+	return (int *)((char *)p + maps[i].fd);
+}
+
+static int open_map(const struct esl_conf *c, int i, char *error)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" ESL_MAP_PREFIX "%s", c->bpffs, maps[i].name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return esl_error(error, errno, "%s: the map cannot be opened (%s)", path,
+				 errno == ENOENT ? "espalier load has not run" : strerror(errno));
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.type != maps[i].type ||
+	    info.key_size != maps[i].key_size || info.value_size != maps[i].value_size ||
+	    info.max_entries != maps[i].max_entries) {
+		close(fd);
+		return esl_error(error, EPROTO,
+				 "%s: pinned by another version of espalier with another layout: "
+				 "run its \"espalier unload\" first", path);
+	}
+	return fd;
+}
+
+static int check_abi(const struct esl_conf *c, const struct esl_pins *p, char *error)
+{
+	struct esl_config config;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(p->config, &zero, &config))
+		return esl_error(error, errno, "%s/" ESL_MAP_PREFIX "config: cannot be read (%m)",
+				 c->bpffs);
+	if (config.abi && config.abi != ESL_ABI_VERSION)
+		return esl_error(error, EPROTO,
+				 "%s: maps of layout %u, this program knows %d: "
+				 "run the \"espalier unload\" that belongs to them first",
+				 c->bpffs, config.abi, ESL_ABI_VERSION);
+	return 0;
+}
+
+static void *map_memory(int fd, size_t size)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	void *p = mmap(NULL, (size + page - 1) / page * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		       0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void unmap_memory(void *p, size_t size)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	if (p)
+		munmap(p, (size + page - 1) / page * page);
+}
+
+int esl_pins_open(const struct esl_conf *c, struct esl_pins *p, char error[ESL_ERROR_MAX])
+{
+	struct esl_pins q = {};
+	int i, err;
+
+	for (i = 0; i < MAPS; i++)
+		*fd_of(&q, i) = -1;
+	for (i = 0; i < MAPS; i++) {
+		err = open_map(c, i, error);
+		if (err < 0)
+			goto fail;
+		*fd_of(&q, i) = err;
+	}
+	err = check_abi(c, &q, error);
+	if (err)
+		goto fail;
+	q.live = map_memory(q.live_fd, sizeof(*q.live));
+	q.guard = map_memory(q.guard_fd, sizeof(*q.guard) * ESL_SA_MAX);
+	if (!q.live || !q.guard) {
+		err = esl_error(error, errno, "%s: the maps cannot be mapped into memory (%m)",
+				c->bpffs);
+		goto fail;
+	}
+	*p = q;
+	return 0;
+fail:
+	esl_pins_close(&q);
+	return err;
+}
+
+void esl_pins_close(struct esl_pins *p)
+{
+	int i;
+
+	unmap_memory(p->live, sizeof(*p->live));
+	unmap_memory(p->guard, sizeof(*p->guard) * ESL_SA_MAX);
+	p->live = NULL;
+	p->guard = NULL;
+	for (i = 0; i < MAPS; i++) {
+		if (*fd_of(p, i) >= 0)
+			close(*fd_of(p, i));
+		*fd_of(p, i) = -1;
+	}
+}
+
+static int read_link(struct mnl_socket *nl, const char *name, struct esl_link *ret, char *error)
+{
+	int err = esl_link_get(nl, name, ret);
+
+	if (err == -ENODEV)
+		return esl_error(error, ENODEV, "interface %s does not exist", name);
+	if (err)
+		return esl_error(error, -err, "interface %s cannot be read (%s)", name,
+				 strerror(-err));
+	return 0;
+}
+
+static int make_config(const struct esl_conf *c, struct esl_config *ret, char *error)
+{
+	struct esl_config config = {
+		.abi = ESL_ABI_VERSION,
+		.member = c->member,
+		.burst_shift = c->burst_shift,
+	};
+	struct mnl_socket *nl = esl_nl_open(NETLINK_ROUTE);
+	struct esl_link link;
+	int i, err = 0;
+
+	if (!nl)
+		return esl_error(error, errno, "no rtnetlink socket (%m)");
+	for (i = 0; i < ESL_ROLES && !err; i++) {
+		err = read_link(nl, c->side[i].interface, &link, error);
+		config.port[i].ifindex = link.ifindex;
+		config.port[i].cluster_addr = c->side[i].cluster_addr;
+		memcpy(config.port[i].mac, link.mac, ESL_MAC_LEN);
+		memcpy(config.port[i].cluster_mac, c->side[i].cluster_mac, ESL_MAC_LEN);
+	}
+	if (!err) {
+		err = read_link(nl, c->gate, &link, error);
+		config.gate_ifindex = link.ifindex;
+	}
+	mnl_socket_close(nl);
+	if (!err)
+		err = esl_conf_hash_key(c, &config.key, error);
+	if (!err)
+		*ret = config;
+	OPENSSL_cleanse(&config.key, sizeof(config.key));
+	return err;
+}
+
+int esl_pins_configured(const struct esl_conf *c, const struct esl_pins *p,
+			char error[ESL_ERROR_MAX])
+{
+	struct esl_config want, have;
+	__u32 zero = 0;
+	int same, err = make_config(c, &want, error);
+
+	if (err)
+		return err;
+	same = !bpf_map_lookup_elem(p->config, &zero, &have) && !memcmp(&want, &have, sizeof(want));
+	OPENSSL_cleanse(&want, sizeof(want));
+	OPENSSL_cleanse(&have, sizeof(have));
+	return same;
+}
+
+int esl_pins_configure(const struct esl_conf *c, struct esl_pins *p, char error[ESL_ERROR_MAX])
+{
+	struct esl_config config;
+	__u32 zero = 0;
+	int err = make_config(c, &config, error);
+
+	if (err)
+		return err;
+	esl_store(&p->live->deadline_ns, 0);
+	if (bpf_map_update_elem(p->config, &zero, &config, BPF_ANY))
+		err = esl_error(error, errno, "%s/" ESL_MAP_PREFIX "config: cannot be written (%m)",
+				c->bpffs);
+	OPENSSL_cleanse(&config, sizeof(config));
+	return err;
+}
+
+int esl_pins_count(const struct esl_pins *p, enum esl_reason reason, struct esl_count *ret)
+{
+	int i, cpus = libbpf_num_possible_cpus();
+	struct esl_count sum = {}, *per;
+	__u32 key = reason;
+	int err = 0;
+
+	if (cpus < 1)
+		return cpus ? cpus : -EINVAL;
+	per = calloc(cpus, sizeof(*per));
+	if (!per)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(p->counts, &key, per))
+		err = -errno;
+	for (i = 0; i < cpus && !err; i++) {
+		sum.packets += per[i].packets;
+		sum.bytes += per[i].bytes;
+	}
+	free(per);
+	if (!err)
+		*ret = sum;
+	return err;
+}
+
+/* The kernel keeps the first 15 characters of a name. */
+static void rescue_map(const struct esl_conf *c, __u32 map_id)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	char path[512], name[64];
+	int i, fd = bpf_map_get_fd_by_id(map_id);
+
+	if (fd < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len)) {
+		for (i = 0; i < MAPS; i++) {
+			snprintf(name, sizeof(name), ESL_MAP_PREFIX "%s", maps[i].name);
+			snprintf(path, sizeof(path), "%s/%s", c->bpffs, name);
+			name[BPF_OBJ_NAME_LEN - 1] = '\0';
+			if (!strcmp(name, info.name) && access(path, F_OK) < 0)
+				bpf_obj_pin(fd, path);
+		}
+	}
+	close(fd);
+}
+
+void esl_pins_rescue(const struct esl_conf *c, __u32 prog_id)
+{
+	__u32 i, ids[MAPS], len;
+	struct bpf_prog_info info = {};
+	int fd = prog_id ? bpf_prog_get_fd_by_id(prog_id) : -1;
+
+	if (fd < 0)
+		return;
+	info.nr_map_ids = MAPS;
+	info.map_ids = (uintptr_t)ids;
+	len = sizeof(info);
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len))
+		for (i = 0; i < info.nr_map_ids && i < (__u32)MAPS; i++)
+			rescue_map(c, ids[i]);
+	close(fd);
+}
+
+int esl_pins_unlink(const char *bpffs)
+{
+	char path[512];
+	int i, err = 0;
+
+	for (i = 0; i < MAPS; i++) {
+		snprintf(path, sizeof(path), "%s/" ESL_MAP_PREFIX "%s", bpffs, maps[i].name);
+		if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+			err = -errno;
+	}
+	if (rmdir(bpffs) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EBUSY)
+		err = -errno;
+	return err;
+}

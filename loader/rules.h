@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The nftables rules: no door but the outside NIC for the cluster's ESP, AH
+ * and UDP 4500, in or out, with or without the agent; and ESP on its way out
+ * goes through the gate device, where the guard tests its number.
+ */
+#ifndef ESPALIER_RULES_H
+#define ESPALIER_RULES_H
+
+#include "conf.h"
+
+/*
+ * Install in one transaction, in place of what bears the same name.
+ * *ret_listing is what the kernel then lists, to be compared with later; the
+ * caller frees it.
+ */
+int esl_rules_install(const struct esl_conf *c, char **ret_listing, char error[ESL_ERROR_MAX]);
+
+/* Remove both tables; 0 where they are not there. */
+int esl_rules_remove(char error[ESL_ERROR_MAX]);
+
+/*
+ * Do the tables list as they did?  1 yes, 0 no, or a negative errno.  Asked
+ * again while the kernel's ruleset has the same generation, the answer costs
+ * one small message.
+ */
+int esl_rules_compare(const char *listing);
+
+#endif

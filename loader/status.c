@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <jansson.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent_status.h"
+#include "error.h"
+#include "hold.h"
+#include "pins.h"
+#include "state.h"
+#include "status.h"
+
+#define STATUS_VERSION 1
+
+static const struct {
+	const char *name;
+	const char *sentence;
+} reasons[ESL_REASON_COUNT] = {
+#define X(symbol, name, verdict, sentence) [ESL_##symbol] = { name, sentence },
+	ESL_REASONS(X)
+#undef X
+};
+
+static json_t *hold_json(const struct esl_hold_report *r)
+{
+	char text[ESL_ERROR_MAX];
+
+	return json_pack("{ss, ss}", "reason", esl_hold_name(r->reason), "sentence",
+			 esl_hold_sentence(r, text, sizeof(text)));
+}
+
+static json_t *attachment_json(const struct esl_conf *c, const struct esl_hold_report *r)
+{
+	struct esl_state s = {};
+	bool loaded = !esl_state_read(c, &s);
+	const char *mode = s.mode == ESL_MODE_SKB ? "skb" : "native";
+	json_t *j;
+
+	j = json_pack("{s{sb, ss?}, s{sb, ss?}}", "inside", "dispatcher", r->dispatcher[ESL_INSIDE],
+		      "mode", loaded ? mode : NULL, "outside", "dispatcher",
+		      r->dispatcher[ESL_OUTSIDE], "mode", loaded ? mode : NULL);
+	esl_state_free(&s);
+	return j;
+}
+
+static json_t *counts_json(const struct esl_pins *p)
+{
+	json_t *counts = json_object();
+	struct esl_count n;
+	int i;
+
+	for (i = 0; i < ESL_REASON_COUNT; i++)
+		if (!esl_pins_count(p, i, &n))
+			json_object_set_new(counts, reasons[i].name,
+					    json_pack("{sI, sI}", "packets", (json_int_t)n.packets,
+						      "bytes", (json_int_t)n.bytes));
+	return counts;
+}
+
+static json_t *out_json(const struct esl_pins *p, const struct esl_sa_key *k)
+{
+	char daddr[INET_ADDRSTRLEN], spi[16];
+	const struct esl_guard *g;
+	struct esl_sa_out sa;
+
+	if (bpf_map_lookup_elem(p->sa_out, k, &sa) || sa.index >= ESL_SA_MAX)
+		return NULL;
+	g = &p->guard[sa.index];
+	snprintf(spi, sizeof(spi), "0x%08x", k->spi);
+	inet_ntop(AF_INET, &k->daddr.byte[12], daddr, sizeof(daddr));
+	return json_pack("{ss, ss, ss, si, si, sI, sb, sI, sI, sI, sI}", "spi", spi, "direction",
+			 "out", "destination", daddr, "lane", (int)sa.lane, "lanes",
+			 (int)sa.lanes.lanes, "block", (json_int_t)esl_block_size(&sa.lanes), "esn",
+			 (int)sa.esn, "first", (json_int_t)esl_load(&g->first), "bound",
+			 (json_int_t)esl_load(&g->bound), "top", (json_int_t)esl_load(&g->top),
+			 "packets", (json_int_t)esl_load(&g->passed));
+}
+
+static json_t *in_json(const struct esl_pins *p, const struct esl_sa_key *k)
+{
+	struct esl_sa_seq per[libbpf_num_possible_cpus()], sum = {};
+	char daddr[INET_ADDRSTRLEN], spi[16];
+	struct esl_sa_in sa;
+	int i;
+
+	if (bpf_map_lookup_elem(p->sa_in, k, &sa) ||
+	    bpf_map_lookup_elem(p->sa_seq, &sa.index, per))
+		return NULL;
+	for (i = 0; i < libbpf_num_possible_cpus(); i++) {
+		if (!sum.packets || (per[i].packets && (__s32)(per[i].top - sum.top) > 0))
+			sum.top = per[i].top;
+		sum.packets += per[i].packets;
+	}
+	snprintf(spi, sizeof(spi), "0x%08x", k->spi);
+	inet_ntop(AF_INET, &k->daddr.byte[12], daddr, sizeof(daddr));
+	return json_pack("{ss, ss, ss, sI, sI, sI}", "spi", spi, "direction", "in", "destination",
+			 daddr, "first", (json_int_t)(sa.floor_set ? sa.floor + 1 : 1), "top",
+			 (json_int_t)sum.top, "packets", (json_int_t)sum.packets);
+}
+
+static void add_sas(const struct esl_pins *p, int fd,
+		    json_t *(*one)(const struct esl_pins *, const struct esl_sa_key *), json_t *list)
+{
+	struct esl_sa_key key, *prev = NULL;
+	int i;
+
+	/* A deletion meanwhile starts the walk anew: bounded all the same. */
+	for (i = 0; i < ESL_SA_MAX && !bpf_map_get_next_key(fd, prev, &key); i++) {
+		json_t *sa = one(p, &key);
+
+		if (sa)
+			json_array_append_new(list, sa);
+		prev = &key;
+	}
+}
+
+static json_t *status_json(const struct esl_conf *c)
+{
+	json_t *counts, *sas = json_array(), *agent = esl_agent_status(c);
+	struct esl_hold_report r;
+	struct esl_pins pins;
+	char text[ESL_ERROR_MAX];
+
+	esl_hold_check(c, true, &r);
+	if (esl_pins_open(c, &pins, text)) {
+		counts = json_object();
+	} else {
+		counts = counts_json(&pins);
+		add_sas(&pins, pins.sa_out, out_json, sas);
+		add_sas(&pins, pins.sa_in, in_json, sas);
+		esl_pins_close(&pins);
+	}
+	return json_pack("{si, si, so, so, so, so, so?}", "version", STATUS_VERSION, "member",
+			 (int)c->member, "hold", hold_json(&r), "attachment", attachment_json(c, &r),
+			 "counts", counts, "sas", sas, "agent", agent);
+}
+
+static const char *text_of(json_t *j, const char *key, char *buf, size_t size)
+{
+	json_t *v = json_object_get(j, key);
+
+	if (json_is_string(v))
+		snprintf(buf, size, "%s", json_string_value(v));
+	else if (json_is_integer(v))
+		snprintf(buf, size, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+	else if (json_is_boolean(v))
+		snprintf(buf, size, "%s", json_is_true(v) ? "yes" : "no");
+	else
+		snprintf(buf, size, "-");
+	return buf;
+}
+
+static void print_counts(json_t *counts)
+{
+	struct libscols_table *t = scols_new_table();
+	struct libscols_line *line;
+	char buf[32];
+	int i;
+
+	scols_table_new_column(t, "PACKETS", 0, SCOLS_FL_RIGHT);
+	scols_table_new_column(t, "BYTES", 0, SCOLS_FL_RIGHT);
+	scols_table_new_column(t, "REASON", 0, 0);
+	scols_table_new_column(t, "MEANING", 0, 0);
+	for (i = 0; i < ESL_REASON_COUNT; i++) {
+		json_t *n = json_object_get(counts, reasons[i].name);
+
+		if (!json_integer_value(json_object_get(n, "packets")))
+			continue;
+		line = scols_table_new_line(t, NULL);
+		scols_line_set_data(line, 0, text_of(n, "packets", buf, sizeof(buf)));
+		scols_line_set_data(line, 1, text_of(n, "bytes", buf, sizeof(buf)));
+		scols_line_set_data(line, 2, reasons[i].name);
+		scols_line_set_data(line, 3, reasons[i].sentence);
+	}
+	if (!scols_table_is_empty(t)) {
+		putchar('\n');
+		scols_print_table(t);
+	}
+	scols_unref_table(t);
+}
+
+static void print_sas(json_t *sas)
+{
+	static const char *const columns[] = { "spi", "direction", "destination", "lane", "lanes",
+					       "block", "first", "bound", "top", "packets" };
+	const int n = sizeof(columns) / sizeof(columns[0]);
+	struct libscols_table *t = scols_new_table();
+	char buf[64];
+	json_t *sa;
+	size_t i;
+	int k;
+
+	for (k = 0; k < n; k++)
+		scols_table_new_column(t, columns[k], 0, k < 3 ? 0 : SCOLS_FL_RIGHT);
+	json_array_foreach(sas, i, sa) {
+		struct libscols_line *line = scols_table_new_line(t, NULL);
+
+		for (k = 0; k < n; k++)
+			scols_line_set_data(line, k, text_of(sa, columns[k], buf, sizeof(buf)));
+	}
+	if (i) {
+		putchar('\n');
+		scols_print_table(t);
+	}
+	scols_unref_table(t);
+}
+
+static void print_status(const struct esl_conf *c, json_t *j)
+{
+	json_t *agent = json_object_get(j, "agent");
+	static const char *const sides[] = { "inside", "outside" };
+	char a[256], b[256];
+	int i;
+
+	printf("member %u: %s\n", c->member,
+	       text_of(json_object_get(j, "hold"), "sentence", a, sizeof(a)));
+	for (i = 0; i < ESL_ROLES; i++) {
+		json_t *at = json_object_get(json_object_get(j, "attachment"), sides[i]);
+
+		printf("%s: interface %s, XDP mode %s, %s dispatcher\n", sides[i],
+		       c->side[i].interface, text_of(at, "mode", a, sizeof(a)),
+		       json_is_true(json_object_get(at, "dispatcher")) ? "in a" : "no");
+	}
+	if (json_is_object(agent))
+		printf("agent: %s: %s\n", text_of(agent, "state", a, sizeof(a)),
+		       text_of(agent, "why", b, sizeof(b)));
+	else
+		puts("agent: espalierd does not answer");
+	print_counts(json_object_get(j, "counts"));
+	print_sas(json_object_get(j, "sas"));
+}
+
+int esl_status(const struct esl_conf *c, bool json, char error[ESL_ERROR_MAX])
+{
+	json_t *j = status_json(c);
+
+	if (!j)
+		return esl_error(error, ENOMEM, "the status cannot be put together");
+	if (json) {
+		json_dumpf(j, stdout, JSON_INDENT(1));
+		putchar('\n');
+	} else {
+		print_status(c, j);
+	}
+	json_decref(j);
+	return fflush(stdout) ? esl_error(error, errno, "cannot write (%s)", strerror(errno)) : 0;
+}

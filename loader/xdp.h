@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The XDP program on a NIC, through libxdp, so that others work beside it. */
+#ifndef ESPALIER_XDP_H
+#define ESPALIER_XDP_H
+
+#include <bpf/libbpf.h>
+
+#include "conf.h"
+#include "state.h"
+
+/* What is on a NIC. */
+struct esl_xdp {
+	__u32 top;		/* id of the program that the kernel runs; 0: none */
+	__u32 ours;		/* id of espalier's own; 0: not there */
+	__u32 foreign;		/* programs of others */
+	bool dispatcher;
+	bool skb;		/* generic mode */
+};
+
+/* Ask the kernel. Programs are known by name. Returns 0 or a negative errno. */
+int esl_xdp_look(__u32 ifindex, struct esl_xdp *ret);
+
+/* Attach ESL_PROG_XDP of obj (opened, not loaded) to every side whose bit is
+ * set in sides, and note it in did. Returns 0 or a negative errno with a
+ * sentence, then some sides may be attached: did knows which. */
+int esl_xdp_attach(const struct esl_conf *c, struct bpf_object *obj, unsigned int sides,
+		   struct esl_state *did, char error[ESL_ERROR_MAX]);
+
+/* Take the program with this id off; 0 where it is not there. */
+int esl_xdp_detach(__u32 ifindex, __u32 id);
+
+#endif

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <espalier/decide.h>
+
+#include "espalier.skel.h"
+#include "slots.h"
+#include "world.h"
+
+#define NOWHERE 0x7fffffff	/* an ifindex that no device has */
+
+static const struct esl_config base = {
+	.abi = ESL_ABI_VERSION,
+	.member = MEMBER,
+	.port[ESL_INSIDE] = {
+		.mac = { 0x02, 0, 0, 0, 0, 0x20 },
+		.cluster_mac = { 0x03, 0xbf, 0x0a, 0, 0, 1 },
+	},
+	.port[ESL_OUTSIDE] = {
+		.mac = { 0x02, 0, 0, 0, 0, 0x10 },
+		.cluster_mac = { 0x03, 0xbf, 0xc0, 0, 2, 1 },
+	},
+	.key.word = { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0,
+		      0x082efa98, 0xec4e6c89, 0x452821e6, 0x38d01377, 0xbe5466cf, 0x34e90c6c },
+};
+
+struct esl_config world_config_of(enum door door)
+{
+	struct esl_config c = base;
+
+	c.port[ESL_INSIDE].cluster_addr = htonl(INSIDE_ADDR);
+	c.port[ESL_OUTSIDE].cluster_addr = htonl(OUTSIDE_ADDR);
+	c.port[ESL_INSIDE].ifindex = door == DOOR_INSIDE ? IFINDEX_TEST : NOWHERE;
+	c.port[ESL_OUTSIDE].ifindex = door == DOOR_OUTSIDE ? IFINDEX_TEST : NOWHERE - 1;
+	return c;
+}
+
+struct esl_live world_live_of(__u64 deadline_ns, __u32 leader)
+{
+	struct esl_live l = { .deadline_ns = deadline_ns, .leader = leader };
+	__u8 ids[2] = { MEMBER, OTHER_MEMBER };
+
+	esl_slots_fill(&l.slots[0], ids, 2);
+	esl_slots_fill(&l.slots[1], ids, 0);
+	return l;
+}
+
+int world_config(struct espalier_bpf *obj, enum door door)
+{
+	struct esl_config c = world_config_of(door);
+	__u32 zero = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_config), &zero, &c, BPF_ANY);
+}
+
+int world_live(struct espalier_bpf *obj, __u64 deadline_ns, __u32 leader)
+{
+	struct esl_live l = world_live_of(deadline_ns, leader);
+	__u32 zero = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_live), &zero, &l, BPF_ANY);
+}
+
+int world_slots(struct espalier_bpf *obj, enum slots slots, __u64 deadline_ns, __u32 leader)
+{
+	static const __u8 owner[] = { [MINE] = MEMBER, [OTHERS] = OTHER_MEMBER,
+				      [NOBODYS] = ESL_NO_MEMBER, [MINE_IN_TABLE_1] = MEMBER };
+	struct esl_live l = { .deadline_ns = deadline_ns, .leader = leader };
+	__u32 zero = 0;
+
+	/* The table that does not hold says the opposite. */
+	l.table = slots == MINE_IN_TABLE_1;
+	memset(&l.slots[l.table], owner[slots], ESL_SLOTS);
+	memset(&l.slots[!l.table], slots == OTHERS ? MEMBER : OTHER_MEMBER, ESL_SLOTS);
+	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_live), &zero, &l, BPF_ANY);
+}
+
+int world_own_add6(struct espalier_bpf *obj, __u32 low)
+{
+	/* As frame_build() writes them: fd00::low. */
+	struct esl_addr key = { .byte = { 0xfd } };
+	__u32 one = 1;
+
+	low = htonl(low);
+	memcpy(&key.byte[12], &low, sizeof(low));
+	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_own), &key, &one, BPF_ANY);
+}
+
+int world_own_add(struct espalier_bpf *obj, __u32 addr)
+{
+	struct esl_addr key = esl_addr_from_ipv4(htonl(addr));
+	__u32 one = 1;
+
+	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_own), &key, &one, BPF_ANY);
+}
+
+int world_sa_in(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa)
+{
+	struct esl_sa_key key = {
+		.daddr = esl_addr_from_ipv4(htonl(OUTSIDE_ADDR)),
+		.spi = spi,
+		.protocol = ESL_IPPROTO_ESP,
+	};
+
+	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_sa_in), &key, sa, BPF_ANY);
+}
+
+__u64 world_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+__u32 world_slot(const struct frame_spec *s)
+{
+	struct frame f;
+	struct esl_packet p = {};
+
+	frame_build(&f, s);
+	esl_parse_ipv4(f.byte + ESL_ETH_LEN, f.byte + f.len, &p);
+	if (p.protocol == ESL_IPPROTO_ESP && !p.later_fragment)
+		return esl_slot_esp(&base.key, p.spi, p.daddr, p.seq, 0);
+	return esl_slot_plain(&base.key, &p);
+}
+
+void world_aim(struct frame_spec *s, __u32 member)
+{
+	while (world_slot(s) % 2 != member) {
+		if (s->protocol == ESL_IPPROTO_ESP)
+			s->seq++;
+		else
+			s->id++;
+	}
+}
+
+static int only_warnings(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+}
+
+struct espalier_bpf *world_open(void)
+{
+	struct espalier_bpf *obj;
+	struct bpf_map *map;
+
+	libbpf_set_print(only_warnings);
+	obj = espalier_bpf__open();
+	if (!obj)
+		return NULL;
+	/* A test must not meet a running member's maps. */
+	bpf_object__for_each_map(map, obj->obj)
+		bpf_map__set_pin_path(map, NULL);
+	if (espalier_bpf__load(obj)) {
+		fprintf(stderr, "espalier.bpf.o does not load\n");
+		espalier_bpf__destroy(obj);
+		return NULL;
+	}
+	return obj;
+}

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The tests. Included by the Makefile, which sets B, Q, say, obj, SKEL, LIBS.
+# Nothing here asks pkg-config before a recipe runs: "make check" installs it.
+
+T := $(B)/selftests
+UNIT_SRC  := $(wildcard selftests/unit/*.c)
+WORLD_SRC := selftests/bpf/frame.c selftests/bpf/world.c
+BPFT_SRC  := $(filter-out %.bpf.c $(WORLD_SRC),$(wildcard selftests/bpf/*.c))
+BENCH_SRC := $(filter-out %.bpf.c,$(wildcard selftests/bench/*.c))
+TEST_LIBS = $(shell $(PKGCONF) --libs libbpf jansson)
+XDP_DISPATCHER = $(shell $(PKGCONF) --variable=libdir libxdp)/bpf/xdp-dispatcher.o
+
+$(T)/unit: $(call obj,$(UNIT_SRC))
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread $(shell $(PKGCONF) --libs criterion)
+
+$(T)/bpf: $(call obj,$(BPFT_SRC) $(WORLD_SRC))
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+
+$(B)/bench/bench: $(call obj,$(BENCH_SRC) $(WORLD_SRC))
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+
+# The small programs of the tests themselves.
+$(T)/obj/drop.bpf.o: selftests/bench/drop.bpf.c
+$(T)/obj/probe.bpf.o: selftests/bpf/probe.bpf.c
+$(T)/obj/%.bpf.o:
+	$(say) BPF $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $(filter %.c,$^) -o $@
+
+$(B)/bpf/%.skel.h: $(T)/obj/%.bpf.o
+	$(say) SKEL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp 2>$@.err || { cat $@.err; exit 1; }
+	$(Q)mv $@.tmp $@
+
+$(call obj,$(BENCH_SRC)): $(B)/bpf/drop.skel.h
+$(call obj,$(BPFT_SRC)): $(B)/bpf/probe.skel.h
+$(call obj,selftests/bench/bench.c): ALL_CFLAGS += -DDISPATCHER_OBJECT='"$(XDP_DISPATCHER)"'
+# A row says what differs from its kind.
+$(call obj,$(UNIT_SRC) $(BPFT_SRC) $(BENCH_SRC)): ALL_CFLAGS += -Wno-override-init
+
+tests: $(T)/unit $(T)/bpf $(B)/bench/bench
+
+check: deps
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)selftests/check $(B)
+
+check-unit: deps
+	$(Q)$(MAKE) --no-print-directory $(T)/unit
+	$(Q)selftests/check $(B) unit
+
+check-bpf: deps
+	$(Q)$(MAKE) --no-print-directory $(T)/bpf
+	$(Q)selftests/check $(B) bpf
+
+check-pure: deps
+	$(Q)$(MAKE) --no-print-directory pure-objects
+	$(Q)selftests/check $(B) pure
+
+check-config check-cluster: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)selftests/check $(B) $(@:check-%=%)
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory $(B)/bench/bench
+	$(Q)$(B)/bench/bench $(B)/bench/dispatch.json
+
+# Named so that the script needs no list of its own.
+pure-objects: $(call obj,$(PURE_SRC))
+	$(Q)mkdir -p $(T)
+	$(Q)printf '%s\n' $^ >$(T)/pure.list
+
+tests: pure-objects
+
+.PHONY: tests check check-unit check-bpf check-pure check-config check-cluster bench pure-objects
