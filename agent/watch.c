@@ -5,125 +5,133 @@
  * "this is how it is now": a lost message costs at most the second until the
  * next regular look.
  */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/netconf.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
+#include <loader/own.h>
+
 #include "agent.h"
+
+#define DEVICES (ESL_ROLES + 1)	/* the NICs and the gate */
+#define LO_IFINDEX 1		/* where the cluster addresses are */
+#define DRAIN_MAX 64		/* messages at once: other work waits */
 
 struct watch {
 	struct mnl_socket *route;
 	struct mnl_socket *rules;
-	struct mnl_socket *request;
+	const char *name[DEVICES];
+	__u32 ifindex[DEVICES];	/* as last told; 0: unknown */
+	bool warned;
 };
 
-static bool is_cluster_addr(const struct agent *a, __be32 addr)
-{
-	return addr == a->conf.side[ESL_INSIDE].cluster_addr ||
-	       addr == a->conf.side[ESL_OUTSIDE].cluster_addr;
-}
-
-struct own_list {
-	const struct agent *agent;
-	struct esl_addr addr[ESL_OWN_MAX];
-	size_t count;
+/* What a number of messages ask for. */
+struct look {
+	bool verify;
+	bool addresses;
 };
 
-static int on_address(const struct nlmsghdr *nlh, void *data)
+static bool is_device(const struct watch *w, __u32 ifindex)
 {
-	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
-	struct own_list *own = data;
-	const struct nlattr *attr;
-	struct esl_addr addr;
-	bool found = false;
-
-	if (nlh->nlmsg_type != RTM_NEWADDR || own->count == ESL_OWN_MAX)
-		return MNL_CB_OK;
-	mnl_attr_for_each(attr, nlh, sizeof(*ifa)) {
-		__u16 type = mnl_attr_get_type(attr);
-
-		/* With a peer address IFA_ADDRESS is the other end. */
-		if (type != IFA_LOCAL && (type != IFA_ADDRESS || found))
-			continue;
-		if (ifa->ifa_family == AF_INET && !is_cluster_addr(own->agent, mnl_attr_get_u32(attr)))
-			addr = esl_addr_from_ipv4(mnl_attr_get_u32(attr));
-		else if (ifa->ifa_family == AF_INET6)
-			memcpy(addr.byte, mnl_attr_get_payload(attr), sizeof(addr.byte));
-		else
-			continue;
-		found = true;
-	}
-	if (found)
-		own->addr[own->count++] = addr;
-	return MNL_CB_OK;
-}
-
-static int dump_addresses(struct watch *w, struct own_list *own)
-{
-	char buf[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	int more = 1;
-
-	nlh->nlmsg_type = RTM_GETADDR;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));
-	if (mnl_socket_sendto(w->request, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (more > 0) {
-		ssize_t n = mnl_socket_recvfrom(w->request, buf, sizeof(buf));
-
-		if (n < 0)
-			return -errno;
-		more = mnl_cb_run(buf, (size_t)n, 0, 0, on_address, own);
-		if (more < 0)
-			return -errno;
-	}
-	return 0;
-}
-
-static bool contains(const struct own_list *own, const struct esl_addr *addr)
-{
-	for (size_t i = 0; i < own->count; i++)
-		if (!memcmp(&own->addr[i], addr, sizeof(*addr)))
+	for (int i = 0; i < DEVICES; i++)
+		if (ifindex == w->ifindex[i])
 			return true;
 	return false;
 }
 
-/* Bring the map of own addresses in line: add first, then remove. */
-static void update_own(struct agent *a)
+/* By name too: a device that was made again has another ifindex, and one that
+ * was renamed another name. */
+static bool link_matters(struct watch *w, const struct nlmsghdr *nlh)
 {
-	struct own_list own = { .agent = a }, stale = {};
-	struct esl_addr key, *prev = NULL;
-	__u32 one = 1;
-	int err = dump_addresses(a->watch, &own);
+	const struct ifinfomsg *m = mnl_nlmsg_get_payload(nlh);
+	bool matters = is_device(w, (__u32)m->ifi_index);
+	const struct nlattr *attr;
 
-	if (err) {
-		say(LOG_WARNING, "cannot list this machine's addresses: %s", strerror(-err));
-		return;
+	mnl_attr_for_each(attr, nlh, sizeof(*m)) {
+		if (mnl_attr_get_type(attr) != IFLA_IFNAME)
+			continue;
+		for (int i = 0; i < DEVICES; i++) {
+			if (strcmp(mnl_attr_get_str(attr), w->name[i]))
+				continue;
+			w->ifindex[i] = (__u32)m->ifi_index;
+			matters = true;
+		}
 	}
-	for (size_t i = 0; i < own.count; i++)
-		bpf_map_update_elem(a->pins.own, &own.addr[i], &one, BPF_ANY);
-	for (; !bpf_map_get_next_key(a->pins.own, prev, &key); prev = &key)
-		if (!contains(&own, &key) && stale.count < ESL_OWN_MAX)
-			stale.addr[stale.count++] = key;
-	for (size_t i = 0; i < stale.count; i++)
-		bpf_map_delete_elem(a->pins.own, &stale.addr[i]);
+	return matters;
 }
 
-/* Empty a socket; *ret_addresses: something was about addresses. Returns
- * whether there was anything. */
-static bool drain(struct mnl_socket *s, bool *ret_addresses)
+static bool netconf_matters(const struct watch *w, const struct nlmsghdr *nlh)
 {
-	char buf[16384];
-	bool any = false;
+	const struct nlattr *attr;
 
-	for (;;) {
+	mnl_attr_for_each(attr, nlh, sizeof(struct netconfmsg)) {
+		__s32 ifindex;
+
+		if (mnl_attr_get_type(attr) != NETCONFA_IFINDEX)
+			continue;
+		ifindex = (__s32)mnl_attr_get_u32(attr);
+		return ifindex == NETCONFA_IFINDEX_ALL || is_device(w, (__u32)ifindex);
+	}
+	return true;
+}
+
+/* Machines that run containers tell of hundreds of devices a second: only what
+ * esl_hold_check looks at is worth a look. */
+static void on_message(struct watch *w, const struct nlmsghdr *nlh, struct look *look)
+{
+	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(nlh);
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(nlh);
+
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		look->verify |= link_matters(w, nlh);
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		look->addresses = true;
+		look->verify |= address->ifa_index == LO_IFINDEX ||
+				is_device(w, address->ifa_index);
+		break;
+	case RTM_NEWNETCONF:
+	case RTM_DELNETCONF:
+		look->verify |= netconf_matters(w, nlh);
+		break;
+	default:
+		/* Filters, chains and qdiscs; a shared block may hang on any device. */
+		look->verify |= tc->tcm_ifindex == (int)TCM_IFINDEX_MAGIC_BLOCK ||
+				is_device(w, (__u32)tc->tcm_ifindex);
+	}
+}
+
+static void update_own(struct agent *a)
+{
+	int err = esl_own_update(&a->conf, &a->pins);
+
+	if (err < 0)
+		say(LOG_WARNING, "cannot list this machine's addresses: %s", strerror(-err));
+	else if (err && !a->watch->warned)
+		say(LOG_WARNING, "more than %d own addresses: the others cannot be reached through the cluster's interfaces",
+		    ESL_OWN_MAX);
+	a->watch->warned |= err > 0;
+}
+
+/* Read what a socket has. on_one NULL, or messages were lost: look at all. */
+static void drain(struct watch *w, struct mnl_socket *s,
+		  void (*on_one)(struct watch *w, const struct nlmsghdr *nlh, struct look *look),
+		  struct look *look)
+{
+	static const struct look all = { true, true };
+	char buf[16384] __attribute__((aligned(NLMSG_ALIGNTO)));
+
+	for (int i = 0; i < DRAIN_MAX; i++) {
 		ssize_t n = mnl_socket_recvfrom(s, buf, sizeof(buf));
 		const struct nlmsghdr *nlh = (const void *)buf;
 		int left = (int)n;
@@ -131,27 +139,26 @@ static bool drain(struct mnl_socket *s, bool *ret_addresses)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != ENOBUFS)
-			return any;
-		any = true;
-		if (n < 0) {
-			*ret_addresses = true;
+			return;
+		if (n < 0 || !on_one) {
+			*look = all;
 			continue;
 		}
 		for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
-			if (nlh->nlmsg_type == RTM_NEWADDR || nlh->nlmsg_type == RTM_DELADDR)
-				*ret_addresses = true;
+			on_one(w, nlh, look);
 	}
 }
 
 static int on_route(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct agent *a = data;
-	bool addresses = false;
+	struct look look = {};
 
 	(void)source, (void)fd, (void)revents;
-	if (drain(a->watch->route, &addresses))
+	drain(a->watch, a->watch->route, on_message, &look);
+	if (look.verify)
 		agent_verify(a, false);
-	if (addresses)
+	if (look.addresses)
 		update_own(a);
 	return 0;
 }
@@ -159,10 +166,11 @@ static int on_route(sd_event_source *source, int fd, uint32_t revents, void *dat
 static int on_rules(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct agent *a = data;
-	bool unused;
+	struct look look = {};
 
 	(void)source, (void)fd, (void)revents;
-	if (drain(a->watch->rules, &unused))
+	drain(a->watch, a->watch->rules, NULL, &look);
+	if (look.verify)
 		agent_verify(a, true);
 	return 0;
 }
@@ -199,11 +207,14 @@ int watch_start(struct agent *a, char error[ESL_ERROR_MAX])
 		return -ENOMEM;
 	w->route = listener(NETLINK_ROUTE, route_groups, sizeof(route_groups) / sizeof(int));
 	w->rules = listener(NETLINK_NETFILTER, rule_groups, 1);
-	w->request = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!w->route || !w->rules || !w->request ||
-	    mnl_socket_bind(w->request, 0, MNL_SOCKET_AUTOPID) < 0) {
+	if (!w->route || !w->rules) {
 		snprintf(error, ESL_ERROR_MAX, "cannot listen to netlink: %s", strerror(errno));
 		return -errno;
+	}
+	/* After the listeners, so that no change falls between. */
+	for (int i = 0; i < DEVICES; i++) {
+		w->name[i] = i < ESL_ROLES ? a->conf.side[i].interface : a->conf.gate;
+		w->ifindex[i] = if_nametoindex(w->name[i]);
 	}
 	update_own(a);
 	err = loop_io(a, mnl_socket_get_fd(w->route), on_route, PRIORITY_WATCH, a);
@@ -222,8 +233,6 @@ void watch_stop(struct agent *a)
 		mnl_socket_close(w->route);
 	if (w->rules)
 		mnl_socket_close(w->rules);
-	if (w->request)
-		mnl_socket_close(w->request);
 	free(w);
 	a->watch = NULL;
 }

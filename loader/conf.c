@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "conf.h"
+#include "conf_text.h"
 #include "conf_value.h"
 #include "error.h"
 
@@ -201,45 +200,25 @@ static int read_root(struct esl_reader *rd, config_setting_t *root, struct draft
 	return 0;
 }
 
-/* libconfig's scanner ends the process when it cannot read, as with a directory. */
-static FILE *open_regular(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	struct stat st;
-
-	if (!f)
-		return NULL;
-	if (!fstat(fileno(f), &st) && S_ISREG(st.st_mode))
-		return f;
-	fclose(f);
-	errno = EINVAL;
-	return NULL;
-}
-
 int esl_conf_read(const char *path, struct esl_conf *c, char error[ESL_ERROR_MAX])
 {
 	struct esl_reader rd = { .path = path, .error = error };
 	struct draft d = {};
 	config_t file;
-	int err;
-	FILE *f = open_regular(path);
+	char *text;
+	int err = esl_conf_text(path, &text, error);
 
-	if (!f)
-		return esl_error(error, errno ? errno : EIO,
-				 "%s:0: file: cannot be read (%m), expected a configuration file",
-				 path);
+	if (err)
+		return err;
 	config_init(&file);
-	if (config_read(&file, f) != CONFIG_TRUE) {
-		const char *at = config_error_file(&file);
-
-		err = esl_error(error, EINVAL, "%s:%d: syntax: %s, expected KEY = VALUE;",
-				at ? at : path, config_error_line(&file), config_error_text(&file));
-	} else {
+	if (config_read_string(&file, text) != CONFIG_TRUE)
+		err = esl_error(error, EINVAL, "%s:%d: syntax: %s, expected KEY = VALUE;", path,
+				config_error_line(&file), config_error_text(&file));
+	else
 		err = read_root(&rd, config_root_setting(&file), &d);
-	}
 	if (!err)
 		*c = d.c;
 	config_destroy(&file);
-	fclose(f);
+	free(text);
 	return err;
 }

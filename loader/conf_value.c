@@ -30,7 +30,6 @@ static void key_name(const config_setting_t *s, char *buf, size_t size)
 int esl_conf_complain(struct esl_reader *rd, const config_setting_t *s, const char *name,
 		      const char *format, ...)
 {
-	const char *file = config_setting_source_file(s);
 	unsigned int line = config_setting_source_line(s);
 	char key[NAME_MAX_CHARS], what[256];
 	size_t used;
@@ -43,7 +42,7 @@ int esl_conf_complain(struct esl_reader *rd, const config_setting_t *s, const ch
 	va_start(ap, format);
 	vsnprintf(what, sizeof(what), format, ap);
 	va_end(ap);
-	snprintf(rd->error, ESL_ERROR_MAX, "%.200s:%u: %s: %s", file ? file : rd->path,
+	snprintf(rd->error, ESL_ERROR_MAX, "%.200s:%u: %s: %s", rd->path,
 		 line ? line : 1, key, what);
 	return -EINVAL;
 }

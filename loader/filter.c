@@ -132,10 +132,11 @@ static enum bpf_tc_attach_point attach_point(enum esl_hook hook)
 	return hook == ESL_EGRESS ? BPF_TC_EGRESS : BPF_TC_INGRESS;
 }
 
-int esl_filter_attach(__u32 ifindex, enum esl_hook hook, int prog_fd)
+int esl_filter_attach(__u32 ifindex, enum esl_hook hook, int prog_fd, bool replace)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, h, .ifindex = ifindex, .attach_point = attach_point(hook));
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, o, .handle = HANDLE, .priority = PREF, .prog_fd = prog_fd);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, o, .handle = HANDLE, .priority = PREF, .prog_fd = prog_fd,
+			    .flags = replace ? BPF_TC_F_REPLACE : 0);
 
 	return bpf_tc_attach(&h, &o);
 }

@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-enum esl_hook { ESL_INGRESS, ESL_EGRESS };
+enum esl_hook { ESL_INGRESS, ESL_EGRESS, ESL_HOOKS };
 
 /* The filter that runs first at a hook. */
 struct esl_filter {
@@ -34,8 +34,9 @@ int esl_filter_tcx(__u32 ifindex);
 int esl_filter_clsact(__u32 ifindex);
 int esl_filter_clsact_remove(__u32 ifindex);
 
-/* Attach as preference 1, handle 1; -EEXIST where that place is taken. */
-int esl_filter_attach(__u32 ifindex, enum esl_hook hook, int prog_fd);
+/* Attach as preference 1, handle 1; -EEXIST where that place is taken, unless
+ * what is there is to be replaced, without a moment in between. */
+int esl_filter_attach(__u32 ifindex, enum esl_hook hook, int prog_fd, bool replace);
 int esl_filter_detach(__u32 ifindex, enum esl_hook hook);
 
 #endif

@@ -11,6 +11,7 @@
 #include "address.h"
 #include "filter.h"
 #include "hold.h"
+#include "pins.h"
 #include "rules.h"
 #include "state.h"
 #include "xdp.h"
@@ -78,6 +79,22 @@ static bool read_config(const struct esl_conf *c, struct esl_config *ret)
 	err = bpf_map_lookup_elem(fd, &zero, ret);
 	close(fd);
 	return !err && ret->abi == ESL_ABI_VERSION;
+}
+
+static enum esl_hold check_loaded(const struct esl_conf *c, struct esl_config *ret,
+				  struct esl_hold_report *r)
+{
+	const char *missing;
+	char what[64];
+
+	if (!refresh_state(c))
+		return hold(r, ESL_HOLD_NOT_LOADED, "");
+	missing = esl_pins_missing(c);
+	if (missing) {
+		snprintf(what, sizeof(what), " or its map %s%s is gone", ESL_MAP_PREFIX, missing);
+		return hold(r, ESL_HOLD_NOT_LOADED, what);
+	}
+	return read_config(c, ret) ? ESL_HOLD_OK : hold(r, ESL_HOLD_NOT_LOADED, "");
 }
 
 /* The kernel names the program it runs; only when that is a new one the
@@ -189,8 +206,9 @@ enum esl_hold esl_hold_check(const struct esl_conf *c, bool rules, struct esl_ho
 	int i, same;
 
 	memset(r, 0, sizeof(*r));
-	if (!refresh_state(c) || !read_config(c, &config))
-		return hold(r, ESL_HOLD_NOT_LOADED, "");
+	h = check_loaded(c, &config, r);
+	if (h)
+		return h;
 	if (!kept.nl)
 		kept.nl = esl_nl_open(NETLINK_ROUTE);
 	if (!kept.nl)

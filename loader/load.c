@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xdp/libxdp.h>
 
 #include "error.h"
 #include "filter.h"
@@ -78,9 +79,22 @@ static int begin(struct esl_run *r, const struct esl_conf *c, char *error)
 	return lock;
 }
 
+static void forget_before(struct esl_run *r)
+{
+	int i, hook;
+
+	for (i = 0; i < ESL_ROLES; i++)
+		xdp_program__close(r->xdp_before[i].program);
+	for (i = 0; i < ESL_DEVICES; i++)
+		for (hook = 0; hook < ESL_HOOKS; hook++)
+			if (r->filter_before[i][hook])
+				close(r->filter_before[i][hook]);
+}
+
 static void end(struct esl_run *r, int lock)
 {
 	bpf_object__close(r->tc);
+	forget_before(r);
 	if (r->nl)
 		mnl_socket_close(r->nl);
 	esl_state_free(&r->state);
@@ -133,13 +147,21 @@ static int verify(struct esl_run *r)
 	return 0;
 }
 
+static void lost(char *error, const char *unwound)
+{
+	size_t used = strlen(error);
+
+	snprintf(error + used, ESL_ERROR_MAX - used, "; and what was there before cannot be put "
+		 "back: %s: this member is now unloaded in part and silent", unwound);
+}
+
 /* The record on disk is never behind by more than one step. */
 static int apply(struct esl_run *r)
 {
 	struct esl_state before = {};
 	char unwound[ESL_ERROR_MAX];
 	bool had = !esl_state_read(r->conf, &before);
-	int i, err = 0;
+	int i, worse, err = 0;
 
 	for (i = 0; i < STEPS && !err; i++) {
 		err = steps[i]->apply(r);
@@ -155,8 +177,10 @@ static int apply(struct esl_run *r)
 		char *error = r->error;
 
 		r->error = unwound;
-		undo(r, i - 1, &r->did);
+		worse = undo(r, i - 1, &r->did);
 		r->error = error;
+		if (worse)
+			lost(error, unwound);
 		if (had)
 			esl_state_write(r->conf, &before);
 		else
@@ -172,16 +196,16 @@ static bool in_place(struct esl_run *r)
 	struct esl_pins pins;
 	char text[ESL_ERROR_MAX];
 	enum esl_hold h;
-	int same;
+	bool same;
 
 	if (esl_pins_open(r->conf, &pins, text))
 		return false;
-	same = esl_pins_configured(r->conf, &pins, text);
-	esl_pins_close(&pins);
-	if (same != 1 || r->state.mode != r->conf->mode)
-		return false;
 	h = esl_hold_check(r->conf, true, &report);
-	return h == ESL_HOLD_OK || h == ESL_HOLD_LINK_DOWN;
+	same = r->state.mode == r->conf->mode &&
+	       esl_pins_configured(r->conf, &pins, text) == 1 &&
+	       (h == ESL_HOLD_OK || h == ESL_HOLD_LINK_DOWN) && !esl_run_own(r, &pins);
+	esl_pins_close(&pins);
+	return same;
 }
 
 static __u32 filter_of(struct esl_run *r, __u32 ifindex, enum esl_hook hook, const char *program)

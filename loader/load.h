@@ -8,7 +8,11 @@
 #ifndef ESPALIER_LOAD_H
 #define ESPALIER_LOAD_H
 
+#include "filter.h"
 #include "state.h"
+#include "xdp.h"
+
+struct esl_pins;
 
 struct esl_run {
 	const struct esl_conf *conf;
@@ -19,6 +23,9 @@ struct esl_run {
 	struct esl_state did;		/* what this run changed */
 	struct bpf_object *tc;		/* loaded where a guard was missing */
 	bool fresh;			/* maps were created: every program must be attached anew */
+	/* What this run replaced, held until it ends so that a failure can put it back. */
+	struct esl_xdp_held xdp_before[ESL_ROLES];
+	int filter_before[ESL_DEVICES][ESL_HOOKS];	/* 0: none */
 };
 
 struct esl_step {
@@ -43,6 +50,9 @@ int esl_run_device(struct esl_run *r, int device, struct esl_link *ret);
 
 /* May this process do what load and unload do? */
 int esl_check_privilege(struct esl_run *r);
+
+/* The map of own addresses, with a warning where not all fit. */
+int esl_run_own(struct esl_run *r, struct esl_pins *pins);
 
 /* Everything else that can be known to be wrong before anything is changed. */
 int esl_load_check(struct esl_run *r);

@@ -2,6 +2,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,23 @@ static const struct {
 static int *fd_of(struct esl_pins *p, int i)
 {
 	return (int *)((char *)p + maps[i].fd);
+}
+
+/* The agent asks often: the directory is looked up once, not for every map. */
+const char *esl_pins_missing(const struct esl_conf *c)
+{
+	int i, dir = open(c->bpffs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *ret = NULL;
+	char name[64];
+
+	for (i = 0; i < MAPS && !ret; i++) {
+		snprintf(name, sizeof(name), ESL_MAP_PREFIX "%s", maps[i].name);
+		if (dir < 0 || faccessat(dir, name, F_OK, 0) < 0)
+			ret = maps[i].name;
+	}
+	if (dir >= 0)
+		close(dir);
+	return ret;
 }
 
 static int open_map(const struct esl_conf *c, int i, char *error)

@@ -34,6 +34,9 @@ int esl_pins_configured(const struct esl_conf *c, const struct esl_pins *p,
  */
 void esl_pins_rescue(const struct esl_conf *c, __u32 prog_id);
 
+/* The name of a map that is not pinned, or NULL where all are. */
+const char *esl_pins_missing(const struct esl_conf *c);
+
 /* Remove the pins below bpffs and the directory; 0 where they are gone already. */
 int esl_pins_unlink(const char *bpffs);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent_status.h"
 #include "error.h"
@@ -120,25 +121,76 @@ static void add_sas(const struct esl_pins *p, int fd,
 	}
 }
 
+static json_t *verdict(const char *state, const char *reason, const char *sentence)
+{
+	return json_pack("{ss, s{ss, ss}}", "state", state, "why", "reason", reason, "sentence",
+			 sentence);
+}
+
+/* Without an agent only the deadline is left to be asked. It may still hold:
+ * the agent has just gone, or is busy and renews it all the same. */
+static json_t *no_agent(const struct esl_pins *p)
+{
+	__u64 now, deadline = esl_load(&p->live->deadline_ns);
+	struct timespec t;
+	char text[128];
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	now = t.tv_sec * 1000000000ULL + t.tv_nsec;
+	if (deadline > now) {
+		snprintf(text, sizeof(text),
+			 "espalierd does not answer, but the deadline holds for %llu ms more",
+			 (unsigned long long)(deadline - now) / 1000000);
+		return verdict("forwarding", "no_agent", text);
+	}
+	if (deadline)
+		snprintf(text, sizeof(text),
+			 "espalierd is not running: the deadline passed %llu.%llu s ago",
+			 (unsigned long long)(now - deadline) / 1000000000,
+			 (unsigned long long)(now - deadline) / 100000000 % 10);
+	else
+		snprintf(text, sizeof(text), "espalierd is not running: no deadline is set");
+	return verdict("silent", "no_agent", text);
+}
+
+/* Is this member forwarding, and why not: {state, why}. */
+static json_t *verdict_json(json_t *agent, const struct esl_pins *p, const struct esl_hold_report *r)
+{
+	const char *state, *reason, *sentence, *held;
+	char text[ESL_ERROR_MAX];
+
+	if (!json_unpack(agent, "{ss, s{ss, ss}, s{ss}}", "state", &state, "why", "reason", &reason,
+			 "sentence", &sentence, "hold", "sentence", &held))
+		return verdict(state, reason, strcmp(reason, "hold") ? sentence : held);
+	if (p)
+		return no_agent(p);
+	return verdict("silent", "not_loaded",
+		       r->reason == ESL_HOLD_NOT_LOADED ? esl_hold_sentence(r, text, sizeof(text)) :
+							  "the maps cannot be read");
+}
+
 static json_t *status_json(const struct esl_conf *c)
 {
-	json_t *counts, *sas = json_array(), *agent = esl_agent_status(c);
+	json_t *j, *verdict, *counts, *sas = json_array(), *agent = esl_agent_status(c);
 	struct esl_hold_report r;
 	struct esl_pins pins;
 	char text[ESL_ERROR_MAX];
+	bool open = !esl_pins_open(c, &pins, text);
 
 	esl_hold_check(c, true, &r);
-	if (esl_pins_open(c, &pins, text)) {
-		counts = json_object();
-	} else {
-		counts = counts_json(&pins);
+	verdict = verdict_json(agent, open ? &pins : NULL, &r);
+	counts = open ? counts_json(&pins) : json_object();
+	if (open) {
 		add_sas(&pins, pins.sa_out, out_json, sas);
 		add_sas(&pins, pins.sa_in, in_json, sas);
 		esl_pins_close(&pins);
 	}
-	return json_pack("{si, si, so, so, so, so, so?}", "version", STATUS_VERSION, "member",
-			 (int)c->member, "hold", hold_json(&r), "attachment", attachment_json(c, &r),
-			 "counts", counts, "sas", sas, "agent", agent);
+	j = json_pack("{si, si, sO, sO, so, so, so, so, so?}", "version", STATUS_VERSION, "member",
+		      (int)c->member, "state", json_object_get(verdict, "state"), "why",
+		      json_object_get(verdict, "why"), "hold", hold_json(&r), "attachment",
+		      attachment_json(c, &r), "counts", counts, "sas", sas, "agent", agent);
+	json_decref(verdict);
+	return j;
 }
 
 static const char *text_of(json_t *j, const char *key, char *buf, size_t size)
@@ -185,11 +237,10 @@ static void print_counts(json_t *counts)
 	scols_unref_table(t);
 }
 
-static void print_sas(json_t *sas)
+/* direction NULL: both. The first columns up to numbers are texts. */
+static void print_sas(json_t *sas, const char *direction, const char *const *columns, int n,
+		      int numbers)
 {
-	static const char *const columns[] = { "spi", "direction", "destination", "lane", "lanes",
-					       "block", "first", "bound", "top", "packets" };
-	const int n = sizeof(columns) / sizeof(columns[0]);
 	struct libscols_table *t = scols_new_table();
 	char buf[64];
 	json_t *sa;
@@ -197,14 +248,17 @@ static void print_sas(json_t *sas)
 	int k;
 
 	for (k = 0; k < n; k++)
-		scols_table_new_column(t, columns[k], 0, k < 3 ? 0 : SCOLS_FL_RIGHT);
+		scols_table_new_column(t, columns[k], 0, k < numbers ? 0 : SCOLS_FL_RIGHT);
 	json_array_foreach(sas, i, sa) {
-		struct libscols_line *line = scols_table_new_line(t, NULL);
+		struct libscols_line *line;
 
+		if (direction && strcmp(text_of(sa, "direction", buf, sizeof(buf)), direction))
+			continue;
+		line = scols_table_new_line(t, NULL);
 		for (k = 0; k < n; k++)
 			scols_line_set_data(line, k, text_of(sa, columns[k], buf, sizeof(buf)));
 	}
-	if (i) {
+	if (!scols_table_is_empty(t)) {
 		putchar('\n');
 		scols_print_table(t);
 	}
@@ -213,13 +267,16 @@ static void print_sas(json_t *sas)
 
 static void print_status(const struct esl_conf *c, json_t *j)
 {
-	json_t *agent = json_object_get(j, "agent");
+	static const char *const records[] = { "spi", "direction", "destination", "lane", "lanes",
+					       "block", "first", "bound", "top", "packets" };
+	static const char *const lanes[] = { "spi", "daddr", "lanes", "block", "round", "passed" };
 	static const char *const sides[] = { "inside", "outside" };
 	char a[256], b[256];
 	int i;
 
-	printf("member %u: %s\n", c->member,
-	       text_of(json_object_get(j, "hold"), "sentence", a, sizeof(a)));
+	printf("member %u: %s: %s\n", c->member, text_of(j, "state", a, sizeof(a)),
+	       text_of(json_object_get(j, "why"), "sentence", b, sizeof(b)));
+	printf("hold: %s\n", text_of(json_object_get(j, "hold"), "sentence", a, sizeof(a)));
 	for (i = 0; i < ESL_ROLES; i++) {
 		json_t *at = json_object_get(json_object_get(j, "attachment"), sides[i]);
 
@@ -227,13 +284,9 @@ static void print_status(const struct esl_conf *c, json_t *j)
 		       c->side[i].interface, text_of(at, "mode", a, sizeof(a)),
 		       json_is_true(json_object_get(at, "dispatcher")) ? "in a" : "no");
 	}
-	if (json_is_object(agent))
-		printf("agent: %s: %s\n", text_of(agent, "state", a, sizeof(a)),
-		       text_of(agent, "why", b, sizeof(b)));
-	else
-		puts("agent: espalierd does not answer");
 	print_counts(json_object_get(j, "counts"));
-	print_sas(json_object_get(j, "sas"));
+	print_sas(json_object_get(j, "sas"), NULL, records, 10, 3);
+	print_sas(json_object_get(json_object_get(j, "agent"), "sas"), "out", lanes, 6, 2);
 }
 
 int esl_status(const struct esl_conf *c, bool json, char error[ESL_ERROR_MAX])

@@ -15,6 +15,7 @@
 #include "filter.h"
 #include "load.h"
 #include "object.h"
+#include "own.h"
 #include "pins.h"
 #include "xdp.h"
 
@@ -104,6 +105,19 @@ static int load_tc(struct esl_run *r)
 	return 0;
 }
 
+int esl_run_own(struct esl_run *r, struct esl_pins *pins)
+{
+	int err = esl_own_update(r->conf, pins);
+
+	if (err < 0)
+		return esl_error(r->error, -err, "this machine's own addresses cannot be listed (%s)",
+				 strerror(-err));
+	if (err)
+		fprintf(stderr, "espalier: WARNING: more than %d own addresses, the others cannot be "
+			"reached through the cluster's interfaces\n", ESL_OWN_MAX);
+	return 0;
+}
+
 /* Pins of another layout are refused before libbpf would try to use them, and
  * none that exists is ever replaced: the guard's words are the cluster's memory
  * of the numbers that left. */
@@ -132,8 +146,10 @@ static int maps_apply(struct esl_run *r)
 	err = esl_pins_configured(r->conf, &pins, r->error);
 	if (!err)
 		err = esl_pins_configure(r->conf, &pins, r->error);
+	if (err >= 0)
+		err = esl_run_own(r, &pins);
 	esl_pins_close(&pins);
-	return err < 0 ? err : 0;
+	return err;
 }
 
 static int maps_remove(struct esl_run *r, const struct esl_state *what)
@@ -155,7 +171,7 @@ static __u32 *filter_id(struct esl_state *s, int device, enum esl_hook hook)
 	return hook == ESL_EGRESS ? &s->device[device].guard_id : &s->device[device].retype_id;
 }
 
-/* 1: the program is first already; 0: its place is free; or a negative errno. */
+/* 1: the program is first already; 0: it may be put there; or a negative errno. */
 static int filter_place(struct esl_run *r, int device, enum esl_hook hook, const char *program)
 {
 	const struct esl_state_device *d = &r->did.device[device];
@@ -163,12 +179,15 @@ static int filter_place(struct esl_run *r, int device, enum esl_hook hook, const
 	int err = esl_filter_first(r->nl, d->ifindex, hook, &f);
 
 	if (!err && filter_is(&f, program)) {
-		if (r->fresh)
-			err = esl_filter_detach(d->ifindex, hook);
-		else
+		if (!r->fresh) {
 			*filter_id(&r->state, device, hook) = f.prog_id;
-		if (!err)
-			return !r->fresh;
+			return 1;
+		}
+		err = bpf_prog_get_fd_by_id(f.prog_id);
+		if (err >= 0) {
+			r->filter_before[device][hook] = err;
+			return 0;
+		}
 	} else if (!err && f.pref == 1) {
 		return esl_error(r->error, EEXIST, "interface %s: another TC filter at %s has "
 				 "preference 1, where espalier must be first", d->name,
@@ -193,7 +212,8 @@ static int attach_filter(struct esl_run *r, int device, enum esl_hook hook, cons
 	if (err)
 		return err;
 	prog = bpf_object__find_program_by_name(r->tc, program);
-	err = prog ? esl_filter_attach(d->ifindex, hook, bpf_program__fd(prog)) : -ENOENT;
+	err = prog ? esl_filter_attach(d->ifindex, hook, bpf_program__fd(prog),
+				       r->filter_before[device][hook] != 0) : -ENOENT;
 	if (!err)
 		err = esl_filter_first(r->nl, d->ifindex, hook, &f);
 	if (err)
@@ -235,31 +255,37 @@ static int guards_apply(struct esl_run *r)
 	return err;
 }
 
+/* before: what this run replaced. */
 static int unguard_hook(struct esl_run *r, __u32 ifindex, enum esl_hook hook, __u32 id,
-			const char *program)
+			const char *program, int before)
 {
 	struct esl_filter f;
 
 	if (!id || esl_filter_first(r->nl, ifindex, hook, &f) || !filter_is(&f, program))
 		return 0;
+	if (before)
+		return esl_filter_attach(ifindex, hook, before, true);
 	return esl_filter_detach(ifindex, hook);
 }
 
 static int guards_remove(struct esl_run *r, const struct esl_state *what)
 {
+	static const int none[ESL_HOOKS];
 	int i, err, ret = 0;
 
 	for (i = 0; i < ESL_DEVICES; i++) {
+		const int *before = what == &r->did ? r->filter_before[i] : none;
 		const struct esl_state_device *d = &what->device[i];
 		struct esl_filter f;
 		struct esl_link link;
 
 		if (!d->name[0] || esl_link_get(r->nl, d->name, &link))
 			continue;
-		err = unguard_hook(r, link.ifindex, ESL_EGRESS, d->guard_id, ESL_PROG_GUARD);
+		err = unguard_hook(r, link.ifindex, ESL_EGRESS, d->guard_id, ESL_PROG_GUARD,
+				   before[ESL_EGRESS]);
 		if (!err)
 			err = unguard_hook(r, link.ifindex, ESL_INGRESS, d->retype_id,
-					   ESL_PROG_RETYPE);
+					   ESL_PROG_RETYPE, before[ESL_INGRESS]);
 		/* Somebody may have come to use the clsact that we made. */
 		if (!err && d->clsact &&
 		    esl_filter_first(r->nl, link.ifindex, ESL_EGRESS, &f) == -ENOENT &&
@@ -274,7 +300,7 @@ static int guards_remove(struct esl_run *r, const struct esl_state *what)
 const struct esl_step esl_step_guards = { "guards", guards_apply, guards_remove };
 
 /* Which sides need the program? One in place that is in another mode, or uses
- * maps that are no longer pinned, is taken off. */
+ * maps that are no longer pinned, is to be replaced. */
 static int xdp_missing(struct esl_run *r, unsigned int *ret)
 {
 	unsigned int sides = 0;
@@ -291,7 +317,7 @@ static int xdp_missing(struct esl_run *r, unsigned int *ret)
 			continue;
 		}
 		if (!err && x.ours)
-			err = esl_xdp_detach(d->ifindex, x.ours);
+			err = esl_xdp_hold(&x, &r->xdp_before[i]);
 		if (err)
 			return esl_error(r->error, -err, "interface %s: XDP programs cannot be read (%s)",
 					 d->name, strerror(-err));
@@ -312,7 +338,7 @@ static int xdp_apply(struct esl_run *r)
 	err = esl_object_open(r->conf, r->object, ESL_PART_XDP, &obj, r->error);
 	if (err)
 		return err;
-	err = esl_xdp_attach(r->conf, obj, sides, &r->did, r->error);
+	err = esl_xdp_attach(r->conf, obj, sides, r->xdp_before, &r->did, r->error);
 	bpf_object__close(obj);
 	return err;
 }
@@ -325,9 +351,11 @@ static int xdp_remove(struct esl_run *r, const struct esl_state *what)
 		const struct esl_state_device *d = &what->device[i];
 		struct esl_link link;
 
-		if (!d->xdp_id || esl_link_get(r->nl, d->name, &link))
+		if (!d->name[0] || esl_link_get(r->nl, d->name, &link))
 			continue;
 		err = esl_xdp_detach(link.ifindex, d->xdp_id);
+		if (!err && what == &r->did)
+			err = esl_xdp_put_back(link.ifindex, &r->xdp_before[i]);
 		if (err)
 			ret = err;
 	}

@@ -67,11 +67,56 @@ static int refused(const struct esl_conf *c, const char *name, int err, char *er
 			 c->mode == ESL_MODE_SKB ? "skb" : "native", why);
 }
 
-static int attach_side(const struct esl_conf *c, struct xdp_program *p,
-		       struct esl_state_device *d, char *error)
+int esl_xdp_hold(const struct esl_xdp *x, struct esl_xdp_held *ret)
+{
+	struct xdp_program *p = xdp_program__from_id(x->ours);
+	int err = libxdp_get_error(p);
+
+	if (!err)
+		*ret = (struct esl_xdp_held){ p, x->ours, x->skb, x->dispatcher };
+	return err;
+}
+
+static int detach(__u32 ifindex, struct xdp_program *p, bool skb)
+{
+	return xdp_program__detach(p, ifindex, skb ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+}
+
+int esl_xdp_put_back(__u32 ifindex, const struct esl_xdp_held *h)
 {
 	struct esl_xdp x;
-	int err = xdp_program__attach(p, d->ifindex, mode_of(c), 0);
+	int err = h->program ? esl_xdp_look(ifindex, &x) : 0;
+
+	if (err || !h->program || x.ours)
+		return err;
+	return xdp_program__attach(h->program, ifindex, h->skb ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+}
+
+/* In a dispatcher the new program comes before the old one goes.  Without one,
+ * or in two modes, the kernel takes only one. */
+static int replace(const struct esl_conf *c, struct xdp_program *p, __u32 ifindex,
+		   const struct esl_xdp_held *old)
+{
+	bool beside = old->dispatcher && old->skb == (c->mode == ESL_MODE_SKB);
+	int err = 0;
+
+	if (old->program && !beside)
+		err = detach(ifindex, old->program, old->skb);
+	if (!err)
+		err = xdp_program__attach(p, ifindex, mode_of(c), 0);
+	if (!err && old->program && beside) {
+		err = detach(ifindex, old->program, old->skb);
+		if (err)
+			detach(ifindex, p, old->skb);
+	}
+	return err;
+}
+
+static int attach_side(const struct esl_conf *c, struct xdp_program *p,
+		       const struct esl_xdp_held *old, struct esl_state_device *d, char *error)
+{
+	struct esl_xdp x;
+	int err = replace(c, p, d->ifindex, old);
 
 	if (err)
 		return refused(c, d->name, err, error);
@@ -90,7 +135,8 @@ static int attach_side(const struct esl_conf *c, struct xdp_program *p,
 }
 
 int esl_xdp_attach(const struct esl_conf *c, struct bpf_object *obj, unsigned int sides,
-		   struct esl_state *did, char error[ESL_ERROR_MAX])
+		   const struct esl_xdp_held held[ESL_ROLES], struct esl_state *did,
+		   char error[ESL_ERROR_MAX])
 {
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = obj, .prog_name = ESL_PROG_XDP);
 	struct xdp_program *p = xdp_program__create(&opts);
@@ -100,7 +146,7 @@ int esl_xdp_attach(const struct esl_conf *c, struct bpf_object *obj, unsigned in
 		return esl_error(error, -err, "the object has no XDP program " ESL_PROG_XDP);
 	for (i = 0; i < ESL_ROLES && !err; i++)
 		if (sides & 1u << i)
-			err = attach_side(c, p, &did->device[i], error);
+			err = attach_side(c, p, &held[i], &did->device[i], error);
 	xdp_program__close(p);
 	return err;
 }
@@ -119,7 +165,7 @@ int esl_xdp_detach(__u32 ifindex, __u32 id)
 	err = libxdp_get_error(p);
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	err = xdp_program__detach(p, ifindex, x.skb ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+	err = detach(ifindex, p, x.skb);
 	xdp_program__close(p);
 	return err;
 }

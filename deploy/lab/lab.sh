@@ -105,6 +105,19 @@ lab_cabling() {
 			routes "$ns"
 		} | batch "$ns"
 	done
+	one_queue client
+	one_queue peer
+	# A receiver that is scheduled late must not be taken for a lossy network.
+	# These are the whole machine's: lab_down puts the old ones back.
+	sysctl net.core.rmem_max net.core.rmem_default net.core.netdev_max_backlog >"$LAB_RUN/sysctl"
+	sysctl -qw net.core.rmem_max=4194304 net.core.rmem_default=4194304 net.core.netdev_max_backlog=10000
+}
+
+# A real NIC puts the packets of one SA into one queue, in order; a veth would
+# spread them over the CPUs of whoever sent them and turn a late CPU into
+# reordering that no wire makes.
+one_queue() {
+	ip netns exec "esp-$1" sh -c 'echo 1 >/sys/class/net/eth0/queues/rx-0/rps_cpus'
 }
 
 routes() {
@@ -216,8 +229,8 @@ lab_net() {
 	mkdir -p "$LAB_RUN"
 	lab_down
 	trap lab_down EXIT
-	lab_cabling
 	lab_secret
+	lab_cabling
 }
 
 lab_up() {
@@ -248,6 +261,7 @@ lab_down() {
 	for ns in sw $(machines); do
 		[[ ! -e /run/netns/esp-$ns ]] || ip netns del "esp-$ns"
 	done
+	[[ ! -e $LAB_RUN/sysctl ]] || sysctl -qp "$LAB_RUN/sysctl"
 	rmdir "$LAB_BPFFS" 2>/dev/null || :
 	rm -rf "$LAB_RUN"
 }
@@ -297,8 +311,6 @@ listening() { in_ns "$1" ss -Hltn "sport = :$2" | grep -q LISTEN; }
 
 # iperf_server NS ADDRESS
 iperf_server() {
-	# A receiver that is scheduled late must not be taken for a lossy network.
-	sysctl -qw net.core.rmem_max=4194304 net.core.rmem_default=4194304
 	spawn "$1" iperf3 -s -B "$2" >/dev/null 2>&1
 	wait_for 10 "iperf3 on $1" listening "$1" 5201
 }

@@ -82,10 +82,10 @@ class Evidence:
 
     def icv_failures(self):
         """With ESN a number behind the window shows up here too: KERNEL-FACTS."""
-        return self.xfrm_stat("peer", "XfrmInStateProtoError") + self.peer_sa("failed")
+        return max(self.xfrm_stat("peer", "XfrmInStateProtoError"), self.peer_sa("failed"))
 
     def replay_drops(self):
-        return self.xfrm_stat("peer", "XfrmInStateSeqError") + self.peer_sa("replay")
+        return max(self.xfrm_stat("peer", "XfrmInStateSeqError"), self.peer_sa("replay-window") + self.peer_sa("replay"))
 
     def capture_drops(self):
         logs = glob.glob(self.path("*.pcap.log"))
