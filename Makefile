@@ -43,6 +43,9 @@ SKEL    := $(B)/bpf/espalier.skel.h
 
 all: $(B)/espalier $(B)/espalierd $(BPF_OBJ)
 
+# What the labs need besides.
+lab: all $(B)/selftests/replay
+
 help:
 	@printf '%s\n' \
 	'make demo       set up what is missing, build, and watch three members share one tunnel' \
@@ -62,7 +65,7 @@ deps:
 # Recipes below deps may need tools that deps has just installed, so the work
 # is done by a second make.
 demo: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory lab
 	$(Q)selftests/cluster/run demo
 
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
@@ -115,6 +118,6 @@ clean:
 distclean:
 	$(Q)rm -rf $(B)
 
-.PHONY: all help deps demo install fmt analyze clean distclean
+.PHONY: all lab help deps demo install fmt analyze clean distclean
 .DELETE_ON_ERROR:
 -include $(shell find $(B)/obj $(B)/bpf $(B)/selftests -type f -name '*.d' 2>/dev/null)

@@ -41,7 +41,7 @@ static void send_arp(const struct arp_port *p, __u16 operation, const __u8 to[ES
 	struct {
 		struct esl_eth eth;
 		struct esl_arp arp;
-	} __attribute__((packed)) frame = {
+	} __attribute__((packed, aligned(2))) frame = {
 		.eth = { .type = htons(ESL_ETHERTYPE_ARP) },
 		.arp = { .hardware = htons(1),
 			 .protocol = htons(ESL_ETHERTYPE_IPV4),
@@ -73,7 +73,7 @@ static int on_arp(sd_event_source *source, int fd, uint32_t revents, void *data)
 	struct {
 		struct esl_eth eth;
 		struct esl_arp arp;
-	} __attribute__((packed)) frame;
+	} __attribute__((packed, aligned(2))) frame;
 
 	(void)source, (void)revents;
 	for (;;) {
@@ -119,8 +119,6 @@ static int open_port(struct agent *a, struct arp_port *p, char error[ESL_ERROR_M
 	const struct esl_conf_side *side = &a->conf.side[p->role];
 	struct sockaddr_ll own = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP) };
 	struct packet_mreq group = { .mr_type = PACKET_MR_MULTICAST, .mr_alen = ESL_MAC_LEN };
-	struct esl_config config;
-	__u32 zero = 0;
 
 	p->agent = a;
 	p->ifindex = (int)if_nametoindex(side->interface);
@@ -134,9 +132,7 @@ static int open_port(struct agent *a, struct arp_port *p, char error[ESL_ERROR_M
 			 strerror(errno));
 		return -errno;
 	}
-	if (bpf_map_lookup_elem(a->pins.config, &zero, &config))
-		return -errno;
-	memcpy(p->mac, config.port[p->role].mac, ESL_MAC_LEN);
+	memcpy(p->mac, a->pins.config->port[p->role].mac, ESL_MAC_LEN);
 	return loop_io(a, p->fd, on_arp, PRIORITY_SYNC, p);
 }
 

@@ -88,7 +88,7 @@ static void become(struct agent *a, enum why why)
 	}
 	a->why = why;
 	if (why != WHY_FORWARDING) {
-		esl_store(&a->pins.live->deadline_ns, 0);
+		esl_store(&a->pins.config->deadline_ns, 0);
 		return;
 	}
 	sadb_open(a);
@@ -124,9 +124,9 @@ static void renew(struct agent *a)
 
 	if (a->why != WHY_FORWARDING)
 		return;
-	if (a->renewals && a->pins.live->deadline_ns && a->pins.live->deadline_ns < now)
+	if (a->renewals && a->pins.config->deadline_ns && a->pins.config->deadline_ns < now)
 		a->lapses++;
-	esl_store(&a->pins.live->deadline_ns, now + a->conf.lease_ms * NS_PER_MS);
+	esl_store(&a->pins.config->deadline_ns, now + a->conf.lease_ms * NS_PER_MS);
 	a->renewals++;
 }
 
@@ -199,17 +199,17 @@ static int lock_run(const struct esl_conf *c, char error[ESL_ERROR_MAX])
 /* The static list: slots in turn, the lowest id leads. */
 static void fill_live(struct agent *a)
 {
-	struct esl_live *live = a->pins.live;
+	struct esl_config *config = a->pins.config;
 	__u8 ids[ESL_MEMBERS_MAX];
-	__u32 spare = !(esl_load(&live->table) & 1);
+	__u32 spare = !(esl_load(&config->table) & 1);
 
 	for (size_t i = 0; i < a->conf.member_count; i++)
 		ids[i] = (__u8)a->conf.members[i].id;
-	esl_store(&live->deadline_ns, 0);
+	esl_store(&config->deadline_ns, 0);
 	a->leader = a->conf.members[0].id == a->conf.member;
-	esl_store(&live->leader, a->leader);
-	esl_slots_fill(&live->slots[spare], ids, (__u32)a->conf.member_count);
-	esl_store(&live->table, spare);
+	esl_store(&config->leader, a->leader);
+	esl_slots_fill(&config->slots[spare], ids, (__u32)a->conf.member_count);
+	esl_store(&config->table, spare);
 }
 
 static int add_timers(struct agent *a)
@@ -314,8 +314,8 @@ int main(int argc, char **argv)
 		sd_notify(0, "READY=1");
 		err = sd_event_loop(a.event);
 	}
-	if (a.pins.live)
-		esl_store(&a.pins.live->deadline_ns, 0);
+	if (a.pins.config)
+		esl_store(&a.pins.config->deadline_ns, 0);
 	stop(&a);
 	close(lock);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -150,7 +150,7 @@ static int record_outbound(struct agent *a, struct sa *sa, __u64 round)
 	if (err)
 		return err;
 	out.index = sa->index;
-	esl_guard_init(&a->pins.guard[sa->index], &sa->lanes.plan,
+	esl_guard_init(&a->pins.guard[sa->index], &sa->lanes.plan, sa->lanes.lane,
 		       esl_lane_first(&sa->lanes.plan, round, sa->lanes.lane));
 	err = bpf_map_update_elem(a->pins.sa_out, &sa->key, &out, BPF_NOEXIST);
 	if (err) {

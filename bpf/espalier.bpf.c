@@ -17,63 +17,56 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline int verdict_of(int reason)
-{
-	switch (reason) {
-#define X(symbol, name, verdict, sentence) case ESL_##symbol: return ESL_##verdict;
-	ESL_REASONS(X)
+/* Bit r is set where reason r lets the packet go on. */
+#define X(symbol, name, verdict, sentence) \
+	| (ESL_##verdict == ESL_STACK || ESL_##verdict == ESL_OWN ? 1ULL << ESL_##symbol : 0)
+static const __u64 pass_mask = 0 ESL_REASONS(X);
 #undef X
-	}
-	return ESL_DROP;
+
+static __always_inline bool passes(int reason)
+{
+	return pass_mask >> (reason & 63) & 1;
+}
+
+/* A function of its own in the program too: the short way keeps its registers. */
+static __attribute__((noinline)) int look_closer(struct xdp_md *ctx, const struct esl_config *config)
+{
+	int reason = inspect(ctx, config);
+
+	esl_count(reason, ctx->data_end - ctx->data);
+	return passes(reason) ? XDP_PASS : XDP_DROP;
 }
 
 SEC("xdp")
 int espalier_xdp(struct xdp_md *ctx)
 {
-	struct frame f = {
-		.data = (void *)(long)ctx->data,
-		.end = (void *)(long)ctx->data_end,
-		.config = esl_config(),
-		.live = esl_live(),
-	};
-	__u64 bytes = f.end - f.data;
-	int reason, verdict;
+	const struct esl_config *config = esl_config();
+	int reason;
 
-	if (!f.config || !f.live)
+	if (!config)
 		return XDP_ABORTED;
-	if (!f.config->abi) {
-		reason = ESL_INERT;
-	} else {
-		__u32 ifindex = ctx->ingress_ifindex;
-
-		f.role = ESL_ROLES;
-		if (ifindex == f.config->port[ESL_OUTSIDE].ifindex)
-			f.role = ESL_OUTSIDE;
-		else if (ifindex == f.config->port[ESL_INSIDE].ifindex)
-			f.role = ESL_INSIDE;
-		reason = f.role == ESL_ROLES ? ESL_INERT : inspect(&f);
-	}
-	esl_count(reason, bytes);
-	verdict = verdict_of(reason);
-	return verdict == ESL_STACK || verdict == ESL_OWN ? XDP_PASS : XDP_DROP;
+	reason = foreign(ctx, config);
+	if (!reason)
+		return look_closer(ctx, config);
+	esl_count(reason, ctx->data_end - ctx->data);
+	return XDP_DROP;
 }
 
 SEC("tc")
 int espalier_egress(struct __sk_buff *skb)
 {
 	const struct esl_config *config = esl_config();
-	const struct esl_live *live = esl_live();
 	int reason;
 
-	if (!config || !live)
+	if (!config)
 		return TC_ACT_SHOT;
 	if (!config->abi)
 		return TC_ACT_UNSPEC;
-	reason = guard(skb, config, live);
+	reason = guard(skb, config);
 	if (reason < 0)
 		return TC_ACT_UNSPEC;
 	esl_count(reason, skb->len);
-	if (verdict_of(reason) == ESL_DROP)
+	if (!passes(reason))
 		return TC_ACT_SHOT;
 	if (config->gate_ifindex && skb->ifindex == config->gate_ifindex) {
 		skb->tc_index = ESL_STAMP;
@@ -96,13 +89,13 @@ int espalier_retype(struct __sk_buff *skb)
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	const struct esl_config *config = esl_config();
 	const struct esl_eth *eth = data;
-	const __u8 *mac;
+	__u32 role;
 
 	if (!config || (void *)(eth + 1) > end || skb->pkt_type == PACKET_HOST)
 		return TC_ACT_UNSPEC;
-	mac = skb->ifindex == config->port[ESL_INSIDE].ifindex ? config->port[ESL_INSIDE].mac :
-								 config->port[ESL_OUTSIDE].mac;
-	if (esl_mac_equal(eth->dst, mac))
+	role = role_of(config, skb->ifindex);
+	if ((role == ESL_INSIDE && esl_mac_equal(eth->dst, config->port[ESL_INSIDE].mac)) ||
+	    (role == ESL_OUTSIDE && esl_mac_equal(eth->dst, config->port[ESL_OUTSIDE].mac)))
 		bpf_skb_change_type(skb, PACKET_HOST);
 	return TC_ACT_UNSPEC;
 }

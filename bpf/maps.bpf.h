@@ -8,20 +8,12 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct esl_config);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } espalier_config SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct esl_live);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} espalier_live SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -101,11 +93,10 @@ static __always_inline const struct esl_config *esl_config(void)
 	return bpf_map_lookup_elem(&espalier_config, &zero);
 }
 
-static __always_inline const struct esl_live *esl_live(void)
+/* I4: the lease of the agent, in the only clock that counts suspension. */
+static __always_inline bool deadline_holds(const struct esl_config *config, __u64 now)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&espalier_live, &zero);
+	return now < esl_load(&config->deadline_ns);
 }
 
 static __always_inline void esl_count(__u32 reason, __u64 bytes)
@@ -118,11 +109,11 @@ static __always_inline void esl_count(__u32 reason, __u64 bytes)
 	}
 }
 
-static __always_inline struct esl_sa_key esl_sa_key(const struct esl_packet *p)
+static __always_inline struct esl_sa_key esl_sa_key(const struct esl_packet *p, __u32 spi)
 {
 	struct esl_sa_key key = {
 		.daddr = esl_addr_from_ipv4(p->daddr),
-		.spi = p->spi,
+		.spi = spi,
 		.protocol = p->protocol,
 	};
 

@@ -18,62 +18,58 @@
 #include "maps.bpf.h"
 
 struct frame {
-	void *data;
+	struct esl_eth *eth;
 	void *end;
 	const struct esl_config *config;
-	const struct esl_live *live;
 	__u32 role;
 };
 
-static __always_inline bool is_cluster_mac(const struct frame *f, const struct esl_eth *eth)
+/* The verifier wants a constant offset into the map value. */
+static __always_inline const struct esl_port *port_of(const struct frame *f)
 {
-	/* The verifier wants a constant offset into the map value. */
-	return f->role == ESL_INSIDE ?
-		       esl_mac_equal(eth->dst, f->config->port[ESL_INSIDE].cluster_mac) :
-		       esl_mac_equal(eth->dst, f->config->port[ESL_OUTSIDE].cluster_mac);
+	return f->role == ESL_INSIDE ? &f->config->port[ESL_INSIDE] : &f->config->port[ESL_OUTSIDE];
 }
 
-static __always_inline const __u8 *own_mac(const struct frame *f)
+/* ESL_ROLES: none of the cluster's, or nobody has configured the member yet. */
+static __always_inline __u32 role_of(const struct esl_config *config, __u32 ifindex)
 {
-	return f->role == ESL_INSIDE ? f->config->port[ESL_INSIDE].mac :
-				       f->config->port[ESL_OUTSIDE].mac;
+	if (!config->abi)
+		return ESL_ROLES;
+	if (ifindex == config->port[ESL_OUTSIDE].ifindex)
+		return ESL_OUTSIDE;
+	return ifindex == config->port[ESL_INSIDE].ifindex ? ESL_INSIDE : ESL_ROLES;
 }
 
-/* I4: the lease of the agent, in the only clock that counts suspension. */
-static __always_inline bool deadline_holds(const struct esl_live *live)
+static __always_inline void count_seen(__u32 index, __u32 seq, __u32 bytes)
 {
-	return bpf_ktime_get_boot_ns() < esl_load(&live->deadline_ns);
+	struct esl_sa_seq *seen = bpf_map_lookup_elem(&espalier_sa_seq, &index);
+
+	if (!seen)
+		return;
+	seen->packets++;
+	seen->bytes += bytes;
+	if ((__s32)(seq - seen->top) > 0)
+		seen->top = seq;
 }
 
 /* An owned ESP packet: its SA must be known, its number above the floor. */
 static __always_inline int admit_esp(const struct esl_packet *p)
 {
-	struct esl_sa_key key = esl_sa_key(p);
-	const struct esl_sa_in *sa = bpf_map_lookup_elem(&espalier_sa_in, &key);
-	struct esl_frag_key frag;
-	struct esl_sa_seq *seen;
-	__u32 index, mine = 1;
+	const __u32 *w = esl_l4(p, 2);
+	const struct esl_sa_in *sa;
+	struct esl_sa_key key;
+	__u32 seq;
 
+	if (!w)
+		return ESL_BAD_ESP;
+	seq = esl_ntohl(w[1]);
+	key = esl_sa_key(p, esl_ntohl(w[0]));
+	sa = bpf_map_lookup_elem(&espalier_sa_in, &key);
 	if (!sa)
 		return ESL_SA_UNKNOWN;
-	if (sa->floor_set) {
-		__u64 seq = esl_seq_extend(p->seq, sa->floor);
-
-		if (seq <= sa->floor)
-			return ESL_BELOW_FLOOR;
-	}
-	index = sa->index;
-	seen = bpf_map_lookup_elem(&espalier_sa_seq, &index);
-	if (seen) {
-		seen->packets++;
-		seen->bytes += p->tot_len;
-		if ((__s32)(p->seq - seen->top) > 0)
-			seen->top = p->seq;
-	}
-	if (p->fragment) {
-		frag = esl_frag_key(p);
-		bpf_map_update_elem(&espalier_frag, &frag, &mine, BPF_ANY);
-	}
+	if (sa->floor_set && esl_seq_extend(seq, sa->floor) <= sa->floor)
+		return ESL_BELOW_FLOOR;
+	count_seen(sa->index, seq, p->tot_len);
 	return ESL_OWNED_ESP;
 }
 
@@ -86,51 +82,65 @@ static __always_inline bool first_fragment_was_mine(const struct esl_packet *p)
 	return bpf_map_lookup_elem(&espalier_frag, &key) != NULL;
 }
 
-static __always_inline int cluster_ipv4(const struct frame *f, struct esl_eth *eth)
+/* A first part that is not mine ends what an older one of the same id began:
+ * its later parts belong to another member. */
+static __always_inline void note_first_fragment(const struct esl_packet *p, bool mine)
 {
-	struct esl_packet p = {};
-	int reason = esl_parse_ipv4(eth + 1, f->end, &p);
+	struct esl_frag_key key = esl_frag_key(p);
+	__u32 one = 1;
+
+	if (mine)
+		bpf_map_update_elem(&espalier_frag, &key, &one, BPF_ANY);
+	else
+		bpf_map_delete_elem(&espalier_frag, &key);
+}
+
+/* What the owner of a packet checks before its stack sees it. */
+static __always_inline int admit(const struct frame *f, const struct esl_packet *p, int reason)
+{
+	if (!esl_frame_complete(f->eth + 1, f->end, p))
+		return ESL_SHORT_FRAME;
+	if (reason == ESL_OWNED_FRAGMENT && !first_fragment_was_mine(p))
+		return ESL_FRAGMENT_UNKNOWN;
+	if (!deadline_holds(f->config, bpf_ktime_get_boot_ns()))
+		return ESL_DEADLINE;
+	return reason == ESL_OWNED_ESP ? admit_esp(p) : reason;
+}
+
+static __always_inline bool is_taken(int reason)
+{
+	return reason == ESL_OWNED_ESP || reason == ESL_OWNED_PLAIN || reason == ESL_OWNED_FRAGMENT ||
+	       reason == ESL_LOCAL_LEADER || reason == ESL_ICMP_ERROR;
+}
+
+static __always_inline int cluster_ipv4(const struct frame *f)
+{
+	struct esl_packet p;
+	int reason = esl_parse_ipv4(f->eth + 1, f->end, &p);
 
 	if (reason)
 		return reason;
-	if (!esl_frame_complete(eth + 1, f->end, &p))
-		return ESL_SHORT_FRAME;
-	reason = esl_decide_cluster(f->config, f->live, f->role, &p);
-	switch (reason) {
-	case ESL_OWNED_FRAGMENT:
-		if (!first_fragment_was_mine(&p))
-			return ESL_FRAGMENT_UNKNOWN;
-		break;
-	case ESL_OWNED_ESP:
-	case ESL_OWNED_PLAIN:
-	case ESL_LOCAL_LEADER:
-	case ESL_ICMP_ERROR:
-		break;
-	default:
-		return reason;
-	}
-
-	if (!deadline_holds(f->live))
-		return ESL_DEADLINE;
-	if (reason == ESL_OWNED_ESP) {
-		reason = admit_esp(&p);
-		if (reason != ESL_OWNED_ESP)
-			return reason;
-	}
+	reason = esl_decide_cluster(f->config, f->role, &p);
+	if (is_taken(reason))
+		reason = admit(f, &p, reason);
+	if (p.fragment && !p.later_fragment && p.protocol == ESL_IPPROTO_ESP)
+		note_first_fragment(&p, reason == ESL_OWNED_ESP);
 	/* The stack takes only what is addressed to the NIC: PACKET_HOST. */
-	__builtin_memcpy(eth->dst, own_mac(f), ESL_MAC_LEN);
+	if (is_taken(reason))
+		__builtin_memcpy(f->eth->dst, port_of(f)->mac, ESL_MAC_LEN);
 	return reason;
 }
 
-static __always_inline int arp(const struct frame *f, const struct esl_eth *eth)
+static __always_inline int arp(const struct frame *f)
 {
-	const struct esl_arp *a = (const void *)(eth + 1);
+	const struct esl_arp *a = (const void *)(f->eth + 1);
 
 	if ((const void *)(a + 1) > f->end)
 		return ESL_SHORT_FRAME;
 	if (!esl_is_cluster_addr(f->config, a->tpa))
 		return ESL_ARP;
-	return f->live->leader && deadline_holds(f->live) ? ESL_ARP_LEADER : ESL_ARP_OTHER;
+	return f->config->leader && deadline_holds(f->config, bpf_ktime_get_boot_ns()) ? ESL_ARP_LEADER :
+											 ESL_ARP_OTHER;
 }
 
 /* The destination of a frame to this member's own MAC must be its own. */
@@ -140,9 +150,9 @@ static __always_inline int own_unicast(const struct esl_addr *daddr)
 }
 
 /* IPv4 by any door but the cluster MAC. */
-static __always_inline int other_ipv4(const struct frame *f, const struct esl_eth *eth, int pass)
+static __always_inline int other_ipv4(const struct frame *f, int pass)
 {
-	const struct esl_ipv4 *ip = (const void *)(eth + 1);
+	const struct esl_ipv4 *ip = (const void *)(f->eth + 1);
 	struct esl_addr daddr;
 
 	if ((const void *)(ip + 1) > f->end)
@@ -156,9 +166,9 @@ static __always_inline int other_ipv4(const struct frame *f, const struct esl_et
 }
 
 /* IPv6 is not carried by the cluster: only the member's own may come in. */
-static __always_inline int own_ipv6(const struct frame *f, const struct esl_eth *eth)
+static __always_inline int own_ipv6(const struct frame *f)
 {
-	const struct esl_addr *daddr = (const void *)((const __u8 *)(eth + 1) + 24);
+	const struct esl_addr *daddr = (const void *)((const __u8 *)(f->eth + 1) + 24);
 	struct esl_addr copy;
 
 	if ((const void *)(daddr + 1) > f->end)
@@ -168,37 +178,64 @@ static __always_inline int own_ipv6(const struct frame *f, const struct esl_eth 
 }
 
 /* A frame that did not come on the cluster MAC. */
-static __always_inline int other_door(const struct frame *f, const struct esl_eth *eth)
+static __always_inline int other_door(const struct frame *f)
 {
-	bool group = eth->dst[0] & 1;
-	bool mine = !group && esl_mac_equal(eth->dst, own_mac(f));
+	bool group = f->eth->dst[0] & 1;
+	bool mine = !group && esl_mac_equal(f->eth->dst, port_of(f)->mac);
 
 	if (!mine && !group)
 		return ESL_OTHER_MAC;
-	switch (eth->type) {
+	switch (f->eth->type) {
 	case esl_htons(ESL_ETHERTYPE_IPV4):
-		return other_ipv4(f, eth, group ? ESL_GROUP : 0);
+		return other_ipv4(f, group ? ESL_GROUP : 0);
 	case esl_htons(ESL_ETHERTYPE_ARP):
-		return arp(f, eth);
+		return arp(f);
 	case esl_htons(ESL_ETHERTYPE_IPV6):
-		return mine ? own_ipv6(f, eth) : ESL_GROUP;
+		return mine ? own_ipv6(f) : ESL_GROUP;
 	}
 	return group ? ESL_GROUP : ESL_OWN_ADDRESS;
 }
 
-static __always_inline int inspect(struct frame *f)
+/* Any frame. */
+static __always_inline int inspect(struct xdp_md *ctx, const struct esl_config *config)
 {
-	struct esl_eth *eth = f->data;
+	struct frame f = {
+		.eth = (void *)(long)ctx->data,
+		.end = (void *)(long)ctx->data_end,
+		.config = config,
+		.role = role_of(config, ctx->ingress_ifindex),
+	};
 
-	if ((void *)(eth + 1) > f->end)
+	if (f.role == ESL_ROLES)
+		return ESL_INERT;
+	if ((void *)(f.eth + 1) > f.end)
 		return ESL_SHORT_FRAME;
-	if (!is_cluster_mac(f, eth))
-		return other_door(f, eth);
-	if (eth->type == esl_htons(ESL_ETHERTYPE_IPV4))
-		return cluster_ipv4(f, eth);
-	if (eth->type == esl_htons(ESL_ETHERTYPE_ARP))
-		return arp(f, eth);
+	if (!esl_mac_equal(f.eth->dst, port_of(&f)->cluster_mac))
+		return other_door(&f);
+	if (f.eth->type == esl_htons(ESL_ETHERTYPE_IPV4))
+		return cluster_ipv4(&f);
+	if (f.eth->type == esl_htons(ESL_ETHERTYPE_ARP))
+		return arp(&f);
 	return ESL_NOT_IPV4;
+}
+
+/* The short way; 0 where the frame needs a closer look. */
+static __always_inline int foreign(struct xdp_md *ctx, const struct esl_config *config)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+
+	__u32 ifindex = ctx->ingress_ifindex;
+	const struct esl_port *port;
+
+	if (!config->abi)
+		return 0;
+	port = &config->port[ESL_OUTSIDE];
+	if (ifindex != port->ifindex) {
+		port = &config->port[ESL_INSIDE];
+		if (ifindex != port->ifindex)
+			return 0;
+	}
+	return esl_decide_foreign(config, port, data, end);
 }
 
 #endif

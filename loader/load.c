@@ -258,7 +258,7 @@ static void silence(const struct esl_conf *c)
 
 	if (esl_pins_open(c, &pins, text))
 		return;
-	esl_store(&pins.live->deadline_ns, 0);
+	esl_store(&pins.config->deadline_ns, 0);
 	esl_pins_close(&pins);
 }
 

@@ -21,8 +21,7 @@ static const struct {
 } maps[] = {
 #define PIN(name, field, type, key, value, max)                                                    \
 	{ name, offsetof(struct esl_pins, field), BPF_MAP_TYPE_##type, key, value, max }
-	PIN("config", config, ARRAY, 4, sizeof(struct esl_config), 1),
-	PIN("live", live_fd, ARRAY, 4, sizeof(struct esl_live), 1),
+	PIN("config", config_fd, ARRAY, 4, sizeof(struct esl_config), 1),
 	PIN("counts", counts, PERCPU_ARRAY, 4, sizeof(struct esl_count), ESL_REASON_COUNT),
 	PIN("own", own, HASH, sizeof(struct esl_addr), 4, ESL_OWN_MAX),
 	PIN("sa_in", sa_in, HASH, sizeof(struct esl_sa_key), sizeof(struct esl_sa_in), ESL_SA_MAX),
@@ -83,17 +82,13 @@ static int open_map(const struct esl_conf *c, int i, char *error)
 
 static int check_abi(const struct esl_conf *c, const struct esl_pins *p, char *error)
 {
-	struct esl_config config;
-	__u32 zero = 0;
+	__u32 abi = esl_load(&p->config->abi);
 
-	if (bpf_map_lookup_elem(p->config, &zero, &config))
-		return esl_error(error, errno, "%s/" ESL_MAP_PREFIX "config: cannot be read (%m)",
-				 c->bpffs);
-	if (config.abi && config.abi != ESL_ABI_VERSION)
+	if (abi && abi != ESL_ABI_VERSION)
 		return esl_error(error, EPROTO,
 				 "%s: maps of layout %u, this program knows %d: "
 				 "run the \"espalier unload\" that belongs to them first",
-				 c->bpffs, config.abi, ESL_ABI_VERSION);
+				 c->bpffs, abi, ESL_ABI_VERSION);
 	return 0;
 }
 
@@ -127,16 +122,16 @@ int esl_pins_open(const struct esl_conf *c, struct esl_pins *p, char error[ESL_E
 			goto fail;
 		*fd_of(&q, i) = err;
 	}
-	err = check_abi(c, &q, error);
-	if (err)
-		goto fail;
-	q.live = map_memory(q.live_fd, sizeof(*q.live));
+	q.config = map_memory(q.config_fd, sizeof(*q.config));
 	q.guard = map_memory(q.guard_fd, sizeof(*q.guard) * ESL_SA_MAX);
-	if (!q.live || !q.guard) {
+	if (!q.config || !q.guard) {
 		err = esl_error(error, errno, "%s: the maps cannot be mapped into memory (%m)",
 				c->bpffs);
 		goto fail;
 	}
+	err = check_abi(c, &q, error);
+	if (err)
+		goto fail;
 	*p = q;
 	return 0;
 fail:
@@ -148,9 +143,9 @@ void esl_pins_close(struct esl_pins *p)
 {
 	int i;
 
-	unmap_memory(p->live, sizeof(*p->live));
+	unmap_memory(p->config, sizeof(*p->config));
 	unmap_memory(p->guard, sizeof(*p->guard) * ESL_SA_MAX);
-	p->live = NULL;
+	p->config = NULL;
 	p->guard = NULL;
 	for (i = 0; i < MAPS; i++) {
 		if (*fd_of(p, i) >= 0)
@@ -207,32 +202,32 @@ static int make_config(const struct esl_conf *c, struct esl_config *ret, char *e
 int esl_pins_configured(const struct esl_conf *c, const struct esl_pins *p,
 			char error[ESL_ERROR_MAX])
 {
-	struct esl_config want, have;
-	__u32 zero = 0;
+	struct esl_config want;
 	int same, err = make_config(c, &want, error);
 
 	if (err)
 		return err;
-	same = !bpf_map_lookup_elem(p->config, &zero, &have) && !memcmp(&want, &have, sizeof(want));
+	same = !memcmp(&want, p->config, ESL_IDENTITY_SIZE);
 	OPENSSL_cleanse(&want, sizeof(want));
-	OPENSSL_cleanse(&have, sizeof(have));
 	return same;
 }
 
 int esl_pins_configure(const struct esl_conf *c, struct esl_pins *p, char error[ESL_ERROR_MAX])
 {
+	const size_t abi = sizeof(p->config->abi);
 	struct esl_config config;
-	__u32 zero = 0;
 	int err = make_config(c, &config, error);
 
 	if (err)
 		return err;
-	esl_store(&p->live->deadline_ns, 0);
-	if (bpf_map_update_elem(p->config, &zero, &config, BPF_ANY))
-		err = esl_error(error, errno, "%s/" ESL_MAP_PREFIX "config: cannot be written (%m)",
-				c->bpffs);
+	esl_store(&p->config->deadline_ns, 0);
+	__sync_synchronize();
+	/* abi last: the programs do nothing before. */
+	memcpy((char *)p->config + abi, (char *)&config + abi, ESL_IDENTITY_SIZE - abi);
+	__sync_synchronize();
+	esl_store(&p->config->abi, config.abi);
 	OPENSSL_cleanse(&config, sizeof(config));
-	return err;
+	return 0;
 }
 
 int esl_pins_count(const struct esl_pins *p, enum esl_reason reason, struct esl_count *ret)

@@ -7,8 +7,8 @@
 #include "conf.h"
 
 struct esl_pins {
-	int config, live_fd, counts, own, sa_in, sa_seq, sa_out, guard_fd, frag, frag_out, events;
-	struct esl_live *live;		/* mmap, shared with the programs */
+	int config_fd, counts, own, sa_in, sa_seq, sa_out, guard_fd, frag, frag_out, events;
+	struct esl_config *config;	/* mmap, shared with the programs */
 	struct esl_guard *guard;	/* mmap, ESL_SA_MAX records */
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/core_names.h>
@@ -91,15 +92,15 @@ int esl_conf_hash_key(const struct esl_conf *c, struct esl_hash_key *key, char e
 
 	memcpy(input, purpose, sizeof(purpose));
 	for (i = 0; i < ESL_HASH_WORDS && !err; i++) {
-		int at = i % (MAC_LEN / 4) * 4;
+		int at = i % (MAC_LEN / 8) * 8;
 
 		if (!at) {
 			/* The counter stands where the string ended. */
-			input[sizeof(purpose) - 1] = 1 + i / (MAC_LEN / 4);
+			input[sizeof(purpose) - 1] = 1 + i / (MAC_LEN / 8);
 			err = derive(c, input, sizeof(input), block, error);
 		}
-		k.word[i] = (__u32)block[at] << 24 | block[at + 1] << 16 | block[at + 2] << 8 |
-			    block[at + 3];
+		memcpy(&k.word[i], block + at, sizeof(k.word[i]));
+		k.word[i] = be64toh(k.word[i]);
 	}
 	if (!err)
 		*key = k;

@@ -131,7 +131,7 @@ static json_t *verdict(const char *state, const char *reason, const char *senten
  * the agent has just gone, or is busy and renews it all the same. */
 static json_t *no_agent(const struct esl_pins *p)
 {
-	__u64 now, deadline = esl_load(&p->live->deadline_ns);
+	__u64 now, deadline = esl_load(&p->config->deadline_ns);
 	struct timespec t;
 	char text[128];
 

@@ -79,3 +79,9 @@ pure-objects: $(call obj,$(PURE_SRC))
 tests: pure-objects
 
 .PHONY: tests check check-unit check-bpf check-pure check-config check-cluster bench pure-objects
+
+# The attacker of the cluster scenarios.
+$(T)/replay: $(call obj,selftests/cluster/lib/replay.c)
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^

@@ -8,10 +8,10 @@
  * byte order.  Times are CLOCK_BOOTTIME in nanoseconds, so that a machine that
  * was suspended finds its deadline passed.
  *
- *   espalier_config   one record: identity, NICs, addresses, key. Written as a
- *                     whole by the loader and the agent while the deadline is 0
- *   espalier_live     one record, mmapable: deadline, leader, slot tables.
- *                     Written by the agent, field by field
+ *   espalier_config   one record, mmapable. Identity, NICs, addresses and key are
+ *                     written by the loader and the agent while the deadline is
+ *                     0; deadline, leader and slot tables by the agent, field
+ *                     by field
  *   espalier_counts   per CPU, by enum esl_reason. Written by the programs
  *   espalier_own      the member's own addresses. Written by the agent
  *   espalier_sa_in    inbound SAs by esl_sa_key. Written by the agent
@@ -53,10 +53,15 @@ enum esl_role { ESL_INSIDE, ESL_OUTSIDE, ESL_ROLES };
 struct esl_port {
 	__u32 ifindex;
 	__be32 cluster_addr;
-	__u8 mac[ESL_MAC_LEN];
 	__u8 cluster_mac[ESL_MAC_LEN];
+	__u8 mac[ESL_MAC_LEN];
 };
 
+/*
+ * The identity up to ESL_IDENTITY_SIZE, then what changes while packets flow.
+ * One record, because every look-up in front of a foreign packet's drop is
+ * paid for the traffic of the whole cluster.
+ */
 struct esl_config {
 	__u32 abi;		/* ESL_ABI_VERSION; 0: the programs are inert */
 	__u32 member;		/* own member id */
@@ -64,14 +69,14 @@ struct esl_config {
 	__u32 burst_shift;	/* log2 B of the ESP dispatch */
 	struct esl_port port[ESL_ROLES];
 	struct esl_hash_key key;
-};
 
-struct esl_live {
 	__u64 deadline_ns;	/* forward before it only; 0: silent */
 	__u32 leader;		/* 1: this member is the leader */
 	__u32 table;		/* which of the slot tables holds */
 	struct esl_slot_table slots[2];
 };
+
+#define ESL_IDENTITY_SIZE offsetof(struct esl_config, deadline_ns)
 
 struct esl_count {
 	__u64 packets;
@@ -114,7 +119,7 @@ struct esl_sa_out {
 struct esl_frag_key {
 	__be32 saddr;
 	__be32 daddr;
-	__u16 id;
+	__be16 id;
 	__u16 protocol;
 };
 
@@ -131,8 +136,8 @@ struct esl_event {
 };
 
 ESL_STATIC_ASSERT(sizeof(struct esl_port) == 20, "port");
-ESL_STATIC_ASSERT(sizeof(struct esl_config) == 16 + 2 * 20 + 4 * ESL_HASH_WORDS, "config");
-ESL_STATIC_ASSERT(sizeof(struct esl_live) == 16 + 2 * ESL_SLOTS, "live");
+ESL_STATIC_ASSERT(ESL_IDENTITY_SIZE == 16 + 2 * 20 + 8 * ESL_HASH_WORDS, "identity");
+ESL_STATIC_ASSERT(sizeof(struct esl_config) == ESL_IDENTITY_SIZE + 16 + 2 * ESL_SLOTS, "config");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_key) == 24, "SA key");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_in) == 16, "inbound SA");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_seq) == 24, "sequence record");

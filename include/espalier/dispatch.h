@@ -4,9 +4,11 @@
  * arithmetic on the packet, so that every member that holds the same key and
  * slot table finds the same owner (invariant I3).
  *
- * The hash is NH (RFC 4418 section 5.2: one 32 x 32 bit multiplication for two words)
- * under a secret key, finished by a multiply-xor fold.  The key comes from
- * the cluster secret: from outside the owner of a packet cannot be chosen.
+ * The hash is Multilinear-HM (Lemire and Kaser, "Strongly universal string
+ * hashing is fast", 2014): one multiplication for two words, 64-bit secret
+ * keys, and the upper byte of the sum is the result without any more mixing.
+ * The key comes from the cluster secret: from outside the owner of a packet
+ * cannot be chosen.
  */
 #ifndef ESPALIER_DISPATCH_H
 #define ESPALIER_DISPATCH_H
@@ -16,11 +18,11 @@
 
 #define ESL_SLOTS 256
 #define ESL_NO_MEMBER 0xff
-#define ESL_HASH_WORDS 12
+#define ESL_HASH_WORDS 10
 
 /* Uniformly random words, the same on all members. */
 struct esl_hash_key {
-	__u32 word[ESL_HASH_WORDS];
+	__u64 word[ESL_HASH_WORDS];
 };
 
 /* Which member owns each slot: member ids, or ESL_NO_MEMBER. */
@@ -28,32 +30,38 @@ struct esl_slot_table {
 	__u8 member[ESL_SLOTS];
 };
 
-esl_inline __u64 esl_nh(__u32 a, __u32 ka, __u32 b, __u32 kb)
+/* One term of the sum: words a and b under the key's words i and i + 1. */
+esl_inline __u64 esl_hash_pair(const struct esl_hash_key *k, int i, __u32 a, __u32 b)
 {
-	return (__u64)(a + ka) * (__u32)(b + kb);
+	return (k->word[i] + a) * (k->word[i + 1] + b);
 }
 
-/* The finalizer of MurmurHash3: every bit of h reaches the upper byte. */
-esl_inline __u32 esl_fold(__u64 h)
+/* Strongly universal are the upper bits of the sum. */
+esl_inline __u32 esl_hash_slot(__u64 sum)
 {
-	h ^= h >> 33;
-	h *= 0xff51afd7ed558ccdULL;
-	h ^= h >> 33;
-	h *= 0xc4ceb9fe1a85ec53ULL;
-	return (__u32)(h >> 56);
+	return (__u32)(sum >> 56);
 }
 
 /*
  * Slot of an ESP packet: h(SPI, destination) + number / B, B = 1 << burst_shift.
  * The turn of the paper's round robin (section 3.2) carried by the packet.
- * Addresses as on the wire, spi and seq in host byte order.
+ * spi and daddr as on the wire, seq in host byte order.
  */
-esl_inline __u32 esl_slot_esp(const struct esl_hash_key *k, __u32 spi, __be32 daddr, __u32 seq,
+esl_inline __u32 esl_slot_esp(const struct esl_hash_key *k, __be32 spi, __be32 daddr, __u32 seq,
 			      __u32 burst_shift)
 {
-	__u32 base = esl_fold(esl_nh(spi, k->word[0], daddr, k->word[1]));
+	__u32 base = esl_hash_slot(esl_hash_pair(k, 0, spi, daddr));
 
 	return (base + (seq >> (burst_shift & 31))) % ESL_SLOTS;
+}
+
+/* Word i of the transport part for the hash: 0 where the packet has none, and
+ * in fragments, of which only the first has one. */
+esl_inline __u32 esl_hash_word(const struct esl_packet *p, __u32 i)
+{
+	const __u32 *w = p->fragment ? NULL : esl_l4(p, i + 1);
+
+	return w ? w[i] : 0;
 }
 
 /*
@@ -64,22 +72,14 @@ esl_inline __u32 esl_slot_esp(const struct esl_hash_key *k, __u32 spi, __be32 da
 esl_inline __u32 esl_slot_plain(const struct esl_hash_key *k, const struct esl_packet *p)
 {
 	__u32 fixed = (__u32)p->id << 16 | p->protocol;
-	__u64 h = esl_nh(p->saddr, k->word[2], p->daddr, k->word[3]);
+	__u64 sum = esl_hash_pair(k, 2, fixed, esl_hash_word(p, 0));
 
-	if (p->fragment)
-		return esl_fold(h + esl_nh(fixed, k->word[4], 0, k->word[5]));
-	h += esl_nh(fixed, k->word[4], p->tot_len, k->word[5]);
-	if (p->l4_words == ESL_L4_WORDS) {
-		ESL_UNROLL
-		for (int i = 0; i < ESL_L4_WORDS; i += 2)
-			h += esl_nh(p->l4[i], k->word[6 + i], p->l4[i + 1], k->word[7 + i]);
-	} else {
-		ESL_UNROLL
-		for (int i = 0; i < ESL_L4_WORDS - 1; i++)
-			if (i < p->l4_words)
-				h += esl_nh(p->l4[i], k->word[6 + i], i, k->word[5]);
-	}
-	return esl_fold(h);
+	esl_settle(sum);
+	sum += esl_hash_pair(k, 4, p->saddr, p->daddr);
+	esl_settle(sum);
+	sum += esl_hash_pair(k, 6, esl_hash_word(p, 1), esl_hash_word(p, 2));
+	esl_settle(sum);
+	return esl_hash_slot(sum + esl_hash_pair(k, 8, esl_hash_word(p, 3), esl_hash_word(p, 4)));
 }
 
 /* The table of a static list of members: slot i to member i mod count, so that

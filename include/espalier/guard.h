@@ -129,13 +129,13 @@ esl_inline int esl_guard_check(struct esl_guard *g, const struct esl_lanes *l, _
 }
 
 /*
- * Prepare a record that nobody uses yet: numbers from first on may pass, up
- * to no bound.  The tags of the words are set as if the window just before
- * first had been used, so that distances start small.
+ * Prepare a record that nobody uses yet: the lane's numbers from first on may
+ * pass, up to no bound.  The tags of the words are set as if the window just
+ * before had been used, so that distances start small.
  */
-esl_inline void esl_guard_init(struct esl_guard *g, const struct esl_lanes *l, __u64 first)
+esl_inline void esl_guard_init(struct esl_guard *g, const struct esl_lanes *l, __u32 lane, __u64 first)
 {
-	__u32 tag = (__u32)(esl_lane_place(l, first).position >> 5);
+	__u32 tag = (__u32)(esl_lane_position(l, lane, first) >> 5);
 
 	g->bound = 0;
 	g->first = first;

@@ -52,6 +52,17 @@ esl_inline struct esl_place esl_lane_place(const struct esl_lanes *l, __u64 seq)
 	return p;
 }
 
+/* Position of the lane's first number that is not below seq, in whosever block
+ * seq lies: seq's own, the start of the block in this round, or in the next. */
+esl_inline __u64 esl_lane_position(const struct esl_lanes *l, __u32 lane, __u64 seq)
+{
+	struct esl_place p = esl_lane_place(l, seq);
+
+	if (p.lane == lane)
+		return p.position;
+	return (p.round + (p.lane > lane)) << l->block_shift;
+}
+
 /* First and last number of a lane's block in a round. */
 esl_inline __u64 esl_lane_first(const struct esl_lanes *l, __u64 round, __u32 lane)
 {

@@ -14,6 +14,8 @@
 #ifndef ESPALIER_REASON_H
 #define ESPALIER_REASON_H
 
+#include "types.h"
+
 #define ESL_XDP_REASONS(X)                                                                          \
 	X(INERT, "inert", STACK, "no agent has configured the program yet")                         \
 	X(OTHER_MAC, "other_mac", STACK, "unicast frame for another station")                       \
@@ -69,6 +71,9 @@ enum esl_reason {
 #undef X
 	ESL_REASON_COUNT
 };
+
+/* A set of reasons is a word. */
+ESL_STATIC_ASSERT(ESL_REASON_COUNT <= 64, "reasons");
 
 enum esl_verdict { ESL_STACK, ESL_OWN, ESL_OTHER, ESL_DROP };
 

@@ -10,6 +10,7 @@
 #ifdef __bpf__
 #include <linux/bpf.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 #define esl_inline static __always_inline
@@ -43,6 +44,10 @@
 #define ESL_UNROLL
 #endif
 #endif
+
+/* Compute x here and now. BPF has few registers, and a compiler that loads all
+ * operands of a long sum first spills them. */
+#define esl_settle(x) __asm__ volatile("" : "+r"(x))
 
 /*
  * The words of a guard are shared by all CPUs.  Load and store are single

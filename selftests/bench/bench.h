@@ -4,7 +4,7 @@
 
 #include "selftests/bpf/frame.h"
 
-#define BENCH_ROUNDS_MAX 128
+#define BENCH_ROUNDS_MAX 256
 #define ESL_CPUS_MAX 1024
 
 struct bench_round {

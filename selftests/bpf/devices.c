@@ -133,10 +133,9 @@ static void test_retype(struct devices *v)
 	struct esl_config c = world_config_of(DOOR_NONE);
 	struct esl_sa_in sa = { .index = 6 };
 	struct espalier_bpf *obj = v->d->obj;
-	__u32 key = 0;
 
 	c.port[ESL_OUTSIDE].ifindex = (__u32)v->west;
-	bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_config), &key, &c, BPF_ANY);
+	world_identity(obj, &c);
 	world_slots(obj, MINE, ~0ULL, 0);
 	world_sa_in(obj, SPI_WEST, &sa);
 	if (!row(v->d, "veth: native XDP attaches",
@@ -153,8 +152,20 @@ static void test_retype(struct devices *v)
 	expect_type(v, "veth: to the configured MAC", &own, PACKET_HOST, MAC_OWN_OUT);
 	expect_type(v, "veth: to another station", &other, PACKET_OTHERHOST, other.dst);
 	expect_type(v, "veth: broadcast", &group, PACKET_BROADCAST, MAC_BROADCAST);
-	detach(v->west, BPF_TC_INGRESS, 1);
+	/* The helper alone: the MAC of the configuration is not the NIC's. */
 	bpf_xdp_detach(v->west, XDP_FLAGS_DRV_MODE, NULL);
+	memcpy(c.port[ESL_OUTSIDE].mac, other.dst, ESL_MAC_LEN);
+	world_identity(obj, &c);
+	expect_type(v, "retype: the configured MAC", &other, PACKET_HOST, other.dst);
+	c.abi = 0;
+	world_identity(obj, &c);
+	expect_type(v, "retype: abi 0", &other, PACKET_OTHERHOST, other.dst);
+	c = world_config_of(DOOR_NONE);
+	memcpy(c.port[ESL_OUTSIDE].mac, other.dst, ESL_MAC_LEN);
+	world_identity(obj, &c);
+	expect_type(v, "retype: a NIC that is neither", &other, PACKET_OTHERHOST, other.dst);
+	world_config(obj, DOOR_OUTSIDE);
+	detach(v->west, BPF_TC_INGRESS, 1);
 }
 
 static void expect_guard(struct devices *v, const char *name, __u32 seq, __u16 linear, int reason)
@@ -188,10 +199,10 @@ static void test_nonlinear(struct devices *v)
 		 strerror(errno)))
 		return;
 	expect_guard(v, "non-linear: ESP header linear", 1, 42, ESL_G_PASS);
-	expect_guard(v, "non-linear: ESP header not linear", 2, 41, ESL_G_MALFORMED);
-	expect_guard(v, "non-linear: IP header linear alone", 2, 34, ESL_G_MALFORMED);
-	expect_guard(v, "non-linear: Ethernet header linear alone", 2, 14, ESL_G_MALFORMED);
-	expect_guard(v, "non-linear: the number is still free", 2, 42, ESL_G_PASS);
+	expect_guard(v, "non-linear: ESP header not linear", 2, 41, ESL_G_PASS);
+	expect_guard(v, "non-linear: IP header linear alone", 3, 34, ESL_G_PASS);
+	expect_guard(v, "non-linear: Ethernet header linear alone", 4, 14, ESL_G_PASS);
+	expect_guard(v, "non-linear: a number again", 4, 14, ESL_G_DUPLICATE);
 }
 
 void test_devices(struct drive *d)

@@ -105,7 +105,7 @@ static void put_ipv4(struct cursor *c, const struct frame_spec *s)
 
 	put8(c, (__u8)((s->version ? s->version : 4) << 4 | ihl));
 	put8(c, 0);
-	put16(c, s->tot_len ? s->tot_len : (__u16)len);
+	put16(c, s->tot_len_0 ? 0 : s->tot_len ? s->tot_len : (__u16)len);
 	put16(c, s->id);
 	put16(c, s->frag);
 	put8(c, s->ttl ? s->ttl : 64);
@@ -153,6 +153,10 @@ void frame_build(struct frame *f, const struct frame_spec *s)
 	memset(f, 0, sizeof(*f));
 	put(&c, s->dst ? s->dst : MAC_CLUSTER_OUT, ESL_MAC_LEN);
 	put(&c, MAC_PEER, ESL_MAC_LEN);
+	for (int i = s->tags; i > 0; i--) {
+		put16(&c, i > 1 ? ESL_ETHERTYPE_QINQ : ESL_ETHERTYPE_VLAN);
+		put16(&c, 7);
+	}
 	put16(&c, type);
 	if (type == ESL_ETHERTYPE_IPV4)
 		put_ipv4(&c, s);

@@ -13,6 +13,7 @@
 struct frame_spec {
 	const char *dst;	/* destination MAC, 6 bytes; NULL: the cluster MAC of the outside */
 	__u16 type;		/* ethertype, 0: IPv4 */
+	__u8 tags;		/* VLAN tags before it */
 	__u8 protocol;
 	__u32 saddr;		/* 0: PEER or CLIENT, the builder does not guess: see frame_build() */
 	__u32 daddr;
@@ -27,6 +28,7 @@ struct frame_spec {
 	__u8 version;		/* 0: 4 */
 	bool marker;		/* UDP payload starts with four zero bytes */
 	__u16 tot_len;		/* claimed, 0: the true one */
+	bool tot_len_0;		/* claim 0, as a packet of several segments may */
 	__u16 payload;		/* bytes behind the transport header */
 	__u16 pad;		/* bytes behind tot_len */
 	__u16 cut;		/* length of the frame, 0: all */

@@ -14,6 +14,7 @@ struct guard_row {
 	struct expected out;
 	bool silent;
 	__u32 segs;
+	bool uncounted;		/* GSO without a count of segments */
 };
 
 #define GO(r) { (__u32)TC_ACT_UNSPEC, ESL_##r, NULL }
@@ -55,6 +56,26 @@ static const struct guard_row rows[] = {
 	{ "guard: ihl 4", { ESP(1), .ihl = 4 }, SHOT(G_MALFORMED) },
 	{ "guard: ESP of 7 bytes", { ESP(1), .tot_len = 27 }, SHOT(G_MALFORMED) },
 	{ "guard: ESP of 7 bytes, not the cluster's", { ESP(1), .tot_len = 27, .saddr = OWN_OUT }, NOT_OURS },
+	{ "guard: total length 0, not the cluster's", { ESP(1), .tot_len_0 = true, .saddr = OWN_OUT }, NOT_OURS },
+	{ "guard: total length 0, not the cluster's, GSO", { UDP(53, 53), .tot_len_0 = true, .saddr = OWN_OUT }, NOT_OURS, .segs = 2 },
+	{ "guard: total length 19, not the cluster's", { ESP(1), .tot_len = 19, .saddr = OWN_OUT }, NOT_OURS },
+	{ "guard: ihl 4, not the cluster's", { ESP(1), .ihl = 4, .saddr = OWN_OUT }, NOT_OURS },
+	{ "guard: version 6, not the cluster's", { ESP(1), .version = 6, .saddr = OWN_OUT }, NOT_OURS },
+	{ "guard: version 6", { ESP(1), .version = 6 }, SHOT(G_MALFORMED) },
+	{ "guard: total length 0", { ESP(1), .tot_len_0 = true }, SHOT(G_MALFORMED) },
+	{ "guard: total length 0, ESP, GSO", { ESP(1), .tot_len_0 = true }, GO(G_PASS), .segs = 2 },
+	{ "guard: stale total length, ESP, GSO", { ESP(1), .tot_len = 20 }, GO(G_PASS), .segs = 2 },
+	{ "guard: total length 0, ESP of another lane, GSO", { ESP(65), .tot_len_0 = true }, SHOT(G_LANE), .segs = 2 },
+	{ "guard: total length 0, plain, GSO", { UDP(53, 53), .tot_len_0 = true }, GO(G_PLAIN), .segs = 2 },
+	{ "guard: total length 0, UDP 4500, GSO", { UDP(4500, 4500), .tot_len_0 = true }, SHOT(G_UNSUPPORTED), .segs = 2 },
+	{ "guard: GSO of an unknown number of segments", { ESP(1) }, SHOT(G_SEGMENTS), .uncounted = true },
+	{ "guard: one tag, ESP", { ESP(1), .tags = 1 }, GO(G_PASS) },
+	{ "guard: one tag, ESP of another lane", { ESP(65), .tags = 1 }, SHOT(G_LANE) },
+	{ "guard: two tags, ESP", { ESP(1), .tags = 2 }, GO(G_PASS) },
+	{ "guard: two tags, ESP of another lane", { ESP(65), .tags = 2 }, SHOT(G_LANE) },
+	{ "guard: two tags, silent, plain", { UDP(500, 500), .tags = 2 }, SHOT(G_DEADLINE), .silent = true },
+	{ "guard: two tags, not the cluster's", { ESP(65), .tags = 2, .saddr = OWN_OUT }, NOT_OURS },
+	{ "guard: a tag, IPv6", { .dst = MAC_PEER, .tags = 1, .type = ESL_ETHERTYPE_IPV6, .payload = 40 }, NOT_OURS },
 	{ "guard: 1 segment", { ESP(64) }, GO(G_PASS), .segs = 1 },
 	{ "guard: 64 segments, the whole block", { ESP(1) }, GO(G_PASS), .segs = 64 },
 	{ "guard: 65 segments, one over the block", { ESP(1) }, SHOT(G_LANE), .segs = 65 },
@@ -70,7 +91,7 @@ void test_guard_rows(struct drive *d)
 	world_config(d->obj, DOOR_OUTSIDE);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct guard_row *r = &rows[i];
-		struct __sk_buff ctx = { .gso_segs = r->segs, .gso_size = r->segs ? 100 : 0 };
+		struct __sk_buff ctx = { .gso_segs = r->segs, .gso_size = r->segs || r->uncounted ? 100 : 0 };
 		struct frame in;
 
 		world_slots(d->obj, OTHERS, r->silent ? 1 : ~0ULL, 0);

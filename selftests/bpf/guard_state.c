@@ -114,13 +114,12 @@ static void gate_twice(struct drive *d, const char *name, enum door door, __u32 
 	struct esl_config c = world_config_of(door);
 	struct counts before, after;
 	struct frame f;
-	__u32 key = 0;
 	__u64 passed, then;
 	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = f.byte, .repeat = 2);
 	int r;
 
 	c.gate_ifindex = IFINDEX_TEST;
-	bpf_map_update_elem(bpf_map__fd(d->obj->maps.espalier_config), &key, &c, BPF_ANY);
+	world_identity(d->obj, &c);
 	guarded_reset(d);
 	frame_build(&f, &s);
 	o.data_size_in = f.len;
@@ -147,14 +146,12 @@ static void test_gate(struct drive *d)
 static void test_inert(struct drive *d)
 {
 	struct esl_config zero = {}, filled = world_config_of(DOOR_OUTSIDE);
-	int fd = bpf_map__fd(d->obj->maps.espalier_config);
-	__u32 key = 0;
 
 	filled.abi = 0;
 	guarded_reset(d);
-	bpf_map_update_elem(fd, &key, &zero, BPF_ANY);
+	world_identity(d->obj, &zero);
 	guarded_send(d, "guard inert: zeroed configuration", G_SPI, 1, 0, GO, NO_REASON);
-	bpf_map_update_elem(fd, &key, &filled, BPF_ANY);
+	world_identity(d->obj, &filled);
 	guarded_send(d, "guard inert: abi 0 and the rest filled", G_SPI, 1, 0, GO, NO_REASON);
 	world_config(d->obj, DOOR_OUTSIDE);
 	guarded_send(d, "guard inert: configured, the number is still free", G_SPI, 1, 0, GO, ESL_G_PASS);

@@ -24,7 +24,7 @@ void guarded_reset(struct drive *d)
 					  .protocol = ESL_IPPROTO_ESP };
 		struct esl_guard g = {};
 
-		esl_guard_init(&g, &sas[i].sa.lanes, 1);
+		esl_guard_init(&g, &sas[i].sa.lanes, sas[i].sa.lane, 1);
 		g.bound = sas[i].bound;
 		bpf_map_update_elem(bpf_map__fd(d->obj->maps.espalier_guard), &sas[i].sa.index, &g,
 				    BPF_ANY);

@@ -24,9 +24,19 @@ static const struct esl_config base = {
 		.mac = { 0x02, 0, 0, 0, 0, 0x10 },
 		.cluster_mac = { 0x03, 0xbf, 0xc0, 0, 2, 1 },
 	},
-	.key.word = { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0,
-		      0x082efa98, 0xec4e6c89, 0x452821e6, 0x38d01377, 0xbe5466cf, 0x34e90c6c },
+	.key.word = { 0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89,
+		      0x452821e638d01377, 0xbe5466cf34e90c6c, 0xc0ac29b7c97c50dd, 0x3f84d5b5b5470917,
+		      0x9216d5d98979fb1b, 0xd1310ba698dfb5ac },
 };
+
+/* Even slots are mine; the table that does not hold is empty. */
+static void alternate(struct esl_config *c)
+{
+	static const __u8 ids[] = { MEMBER, OTHER_MEMBER };
+
+	esl_slots_fill(&c->slots[0], ids, 2);
+	esl_slots_fill(&c->slots[1], ids, 0);
+}
 
 struct esl_config world_config_of(enum door door)
 {
@@ -39,44 +49,61 @@ struct esl_config world_config_of(enum door door)
 	return c;
 }
 
-struct esl_live world_live_of(__u64 deadline_ns, __u32 leader)
+static struct esl_config read_config(struct espalier_bpf *obj)
 {
-	struct esl_live l = { .deadline_ns = deadline_ns, .leader = leader };
-	__u8 ids[2] = { MEMBER, OTHER_MEMBER };
+	struct esl_config c = {};
+	__u32 zero = 0;
 
-	esl_slots_fill(&l.slots[0], ids, 2);
-	esl_slots_fill(&l.slots[1], ids, 0);
-	return l;
+	bpf_map_lookup_elem(bpf_map__fd(obj->maps.espalier_config), &zero, &c);
+	return c;
+}
+
+static int write_config(struct espalier_bpf *obj, const struct esl_config *c)
+{
+	__u32 zero = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_config), &zero, c, BPF_ANY);
+}
+
+int world_identity(struct espalier_bpf *obj, const struct esl_config *identity)
+{
+	struct esl_config c = read_config(obj);
+
+	memcpy(&c, identity, ESL_IDENTITY_SIZE);
+	return write_config(obj, &c);
 }
 
 int world_config(struct espalier_bpf *obj, enum door door)
 {
 	struct esl_config c = world_config_of(door);
-	__u32 zero = 0;
 
-	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_config), &zero, &c, BPF_ANY);
+	return world_identity(obj, &c);
 }
 
 int world_live(struct espalier_bpf *obj, __u64 deadline_ns, __u32 leader)
 {
-	struct esl_live l = world_live_of(deadline_ns, leader);
-	__u32 zero = 0;
+	struct esl_config c = read_config(obj);
 
-	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_live), &zero, &l, BPF_ANY);
+	c.deadline_ns = deadline_ns;
+	c.leader = leader;
+	c.table = 0;
+	alternate(&c);
+	return write_config(obj, &c);
 }
 
 int world_slots(struct espalier_bpf *obj, enum slots slots, __u64 deadline_ns, __u32 leader)
 {
 	static const __u8 owner[] = { [MINE] = MEMBER, [OTHERS] = OTHER_MEMBER,
 				      [NOBODYS] = ESL_NO_MEMBER, [MINE_IN_TABLE_1] = MEMBER };
-	struct esl_live l = { .deadline_ns = deadline_ns, .leader = leader };
-	__u32 zero = 0;
+	struct esl_config c = read_config(obj);
 
+	c.deadline_ns = deadline_ns;
+	c.leader = leader;
 	/* The table that does not hold says the opposite. */
-	l.table = slots == MINE_IN_TABLE_1;
-	memset(&l.slots[l.table], owner[slots], ESL_SLOTS);
-	memset(&l.slots[!l.table], slots == OTHERS ? MEMBER : OTHER_MEMBER, ESL_SLOTS);
-	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_live), &zero, &l, BPF_ANY);
+	c.table = slots == MINE_IN_TABLE_1;
+	memset(&c.slots[c.table], owner[slots], ESL_SLOTS);
+	memset(&c.slots[!c.table], slots == OTHERS ? MEMBER : OTHER_MEMBER, ESL_SLOTS);
+	return write_config(obj, &c);
 }
 
 int world_own_add6(struct espalier_bpf *obj, __u32 low)
@@ -119,13 +146,13 @@ __u64 world_now(void)
 
 __u32 world_slot(const struct frame_spec *s)
 {
-	struct frame f;
 	struct esl_packet p = {};
+	struct frame f;
 
+	if (s->protocol == ESL_IPPROTO_ESP)
+		return esl_slot_esp(&base.key, htonl(s->spi), htonl(s->daddr ? s->daddr : OUTSIDE_ADDR), s->seq, 0);
 	frame_build(&f, s);
 	esl_parse_ipv4(f.byte + ESL_ETH_LEN, f.byte + f.len, &p);
-	if (p.protocol == ESL_IPPROTO_ESP && !p.later_fragment)
-		return esl_slot_esp(&base.key, p.spi, p.daddr, p.seq, 0);
 	return esl_slot_plain(&base.key, &p);
 }
 

@@ -42,13 +42,13 @@ struct espalier_bpf;
 
 /* The object without pins, loaded; NULL and a line on stderr if not. */
 struct espalier_bpf *world_open(void);
-/* Write the configuration, with ifindex 1 behind this door. */
+/* Write the identity, with ifindex 1 behind this door. */
 int world_config(struct espalier_bpf *obj, enum door door);
-/* Write the live record: slots as above, in table 0. */
+/* Write the rest of the record: slots as above, in table 0. */
 int world_live(struct espalier_bpf *obj, __u64 deadline_ns, __u32 leader);
-/* The configuration that world_config() would write, to change it first. */
+/* The identity that world_config() would write, to change it first. */
 struct esl_config world_config_of(enum door door);
-struct esl_live world_live_of(__u64 deadline_ns, __u32 leader);
+int world_identity(struct espalier_bpf *obj, const struct esl_config *identity);
 int world_own_add(struct espalier_bpf *obj, __u32 addr);
 int world_own_add6(struct espalier_bpf *obj, __u32 low);
 int world_sa_in(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa);

@@ -101,14 +101,19 @@ Test(dispatch, exactly_one_owner)
 		  seen[ESL_OWNED_FRAGMENT] && seen[ESL_WRONG_SIDE] && seen[ESL_UNSUPPORTED]);
 }
 
-static __u32 slot_of(const struct ip_spec *s)
+static __u32 slot_under(const struct esl_hash_key *key, const struct ip_spec *s)
 {
 	struct esl_packet p = {};
 	__u8 packet[IP_MAX];
 	__u32 len = ip_build(packet, s);
 
 	cr_assert_eq(esl_parse_ipv4(packet, packet + len, &p), 0);
-	return esl_slot_plain(&test_key, &p);
+	return esl_slot_plain(key, &p);
+}
+
+static __u32 slot_of(const struct ip_spec *s)
+{
+	return slot_under(&test_key, s);
 }
 
 Test(dispatch, all_fragments_of_a_packet_in_one_slot)
@@ -201,6 +206,63 @@ Test(dispatch, one_flow_fills_all_slots)
 				cr_expect(share[m][j] > packets / m * 0.93 && share[m][j] < packets / m * 1.07,
 					  "%s: member %d of %d has %u of %u", rows[i].name, j, m, share[m][j], packets);
 	}
+}
+
+/* The short way gives the reason of the long one or none, and it gives one for
+ * every foreign packet that has all the words of the hash. */
+Test(dispatch, short_way_agrees)
+{
+	__u64 state = 9, taken[2] = {}, left = 0;
+
+	for (int i = 0; i < PACKETS; i++) {
+		__u8 frame[ESL_ETH_LEN + IP_MAX] = { [12] = 8 }, *packet = frame + ESL_ETH_LEN;
+		__u32 members = 1 + i % MEMBERS, role = i / MEMBERS % 2, len = random_packet(&state, packet);
+		const struct esl_config *c = config_for(rand_below(&state, members), members);
+		struct esl_packet p = {};
+		bool common;
+		int near, far;
+
+		if (i % 5 == 0)
+			len = rand_below(&state, len);
+		near = esl_decide_foreign(c, &c->port[role], frame, packet + len);
+		far = esl_parse_ipv4(packet, packet + len, &p);
+		if (!far)
+			far = esl_decide_cluster(c, role, &p);
+		cr_assert(!near || near == far, "packet %d: reason %d, and %d by the short way", i, far, near);
+		common = len >= 40 && packet[0] == 0x45 && p.tot_len >= 40 && !p.fragment &&
+			 (far == ESL_FOREIGN_ESP || far == ESL_FOREIGN_PLAIN);
+		cr_assert_eq(!!near, common, "packet %d: reason %d went the %s way", i, far, near ? "short" : "long");
+		taken[near == ESL_FOREIGN_ESP] += !!near;
+		left += !near;
+	}
+	cr_assert(taken[0] > 1000 && taken[1] > 1000 && left > 1000, "%llu plain, %llu ESP, %llu left",
+		  taken[0], taken[1], left);
+}
+
+/* Another MAC, another type, an owner that is nobody. */
+Test(dispatch, short_way_leaves)
+{
+	struct esl_config c = *config_for(0, 2);
+	__u8 frame[ESL_ETH_LEN + IP_MAX] = { [12] = 8 };
+	struct ip_spec s = { .protocol = ESL_IPPROTO_TCP, .daddr = 0x0a090007, .l4_len = 40 };
+	const __u8 *end = frame + ESL_ETH_LEN + ip_build(frame + ESL_ETH_LEN, &s);
+	const struct esl_port *port = &c.port[ESL_OUTSIDE];
+
+	esl_slots_fill(&c.slots[0], (const __u8[]){ 1 }, 1);
+	cr_expect_eq(esl_decide_foreign(&c, port, frame, end), ESL_FOREIGN_PLAIN);
+	for (int i = 0; i < ESL_MAC_LEN; i++) {
+		frame[i] ^= 1;
+		cr_expect_eq(esl_decide_foreign(&c, port, frame, end), 0, "byte %d of the MAC", i);
+		frame[i] ^= 1;
+	}
+	frame[13] = 6;
+	cr_expect_eq(esl_decide_foreign(&c, port, frame, end), 0, "ethertype");
+	frame[13] = 0;
+	esl_slots_fill(&c.slots[0], NULL, 0);
+	cr_expect_eq(esl_decide_foreign(&c, port, frame, end), 0, "nobody's slot");
+	esl_slots_fill(&c.slots[1], (const __u8[]){ 1 }, 1);
+	c.table = 1;
+	cr_expect_eq(esl_decide_foreign(&c, port, frame, end), ESL_FOREIGN_PLAIN, "the other table");
 }
 
 Test(dispatch, esp_goes_round)

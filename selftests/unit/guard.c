@@ -65,7 +65,7 @@ static int check_fresh(const struct check_row *r, __u64 *seq)
 	memset(&g, 0, sizeof(g));
 	/* A record without a plan was never prepared. */
 	if (r->lanes)
-		esl_guard_init(&g, &l, r->first);
+		esl_guard_init(&g, &l, r->lane, r->first);
 	g.bound = r->bound;
 	return esl_guard_check(&g, &l, r->lane, r->esn, r->low, r->count, seq);
 }
@@ -132,7 +132,7 @@ Test(guard, every_bit_of_the_window)
 	__u64 seq;
 
 	memset(&g, 0, sizeof(g));
-	esl_guard_init(&g, &l, 1);
+	esl_guard_init(&g, &l, 0, 1);
 	g.bound = 65536;
 	for (__u32 s = 1; s <= ESL_GUARD_WINDOW; s++)
 		cr_assert_eq(esl_guard_check(&g, &l, 0, false, s, 1, &seq), ESL_G_PASS, "number %u", s);
@@ -157,7 +157,7 @@ Test(guard, fresh_record_anywhere)
 		__u64 seq;
 
 		memset(&g, 0, sizeof(g));
-		esl_guard_init(&g, &l, starts[i]);
+		esl_guard_init(&g, &l, 0, starts[i]);
 		g.bound = starts[i] + ESL_GUARD_WINDOW;
 		for (__u64 s = starts[i]; s < starts[i] + ESL_GUARD_WINDOW - 32; s++)
 			cr_assert_eq(esl_guard_check(&g, &l, 0, true, (__u32)s, 1, &seq), ESL_G_PASS,
@@ -165,6 +165,29 @@ Test(guard, fresh_record_anywhere)
 		for (__u64 s = starts[i] > 99 ? starts[i] - 99 : 1; s < starts[i]; s++)
 			cr_assert_eq(esl_guard_check(&g, &l, 0, true, (__u32)s, 1, &seq), ESL_G_OLD,
 				     "start %llu, number %llu", starts[i], s);
+	}
+}
+
+/* first in whosever block: each number of the lane from there on passes once. */
+Test(guard, fresh_record_for_any_lane)
+{
+	struct esl_lanes l = { .lanes = 3, .block_shift = 6 };
+
+	for (__u64 first = 1; first <= 500; first++) {
+		for (__u32 lane = 0; lane < 3; lane++) {
+			struct esl_guard g;
+			__u64 seq;
+
+			memset(&g, 0, sizeof(g));
+			esl_guard_init(&g, &l, lane, first);
+			g.bound = 3000;
+			for (__u64 s = 1; s <= 1500; s++) {
+				int want = s < first ? ESL_G_OLD : (s - 1) / 64 % 3 == lane ? ESL_G_PASS : ESL_G_LANE;
+
+				cr_assert_eq(esl_guard_check(&g, &l, lane, false, (__u32)s, 1, &seq), want,
+					     "first %llu, lane %u, number %llu", first, lane, s);
+			}
+		}
 	}
 }
 
@@ -176,7 +199,7 @@ Test(guard, refused_segments_do_not_pass_later)
 	__u64 seq;
 
 	memset(&g, 0, sizeof(g));
-	esl_guard_init(&g, &l, 1);
+	esl_guard_init(&g, &l, 0, 1);
 	g.bound = 65536;
 	cr_assert_eq(esl_guard_check(&g, &l, 0, false, 40, 1, &seq), ESL_G_PASS);
 	cr_assert_eq(esl_guard_check(&g, &l, 0, false, 30, 20, &seq), ESL_G_DUPLICATE);

@@ -38,7 +38,6 @@ static struct model model_make(__u64 *state, __u64 base, bool esn)
 	m.l.block_shift = (__u8)(ESL_BLOCK_SHIFT_MIN + rand_below(state, 10));
 	m.l.lanes = (__u16)(1 + rand_below(state, 5));
 	m.lane = rand_below(state, m.l.lanes);
-	/* esl_guard_init() wants a number of the own lane. */
 	m.first = esl_lane_first(&m.l, esl_lane_place(&m.l, base + 1).round + 1, m.lane) +
 		  rand_below(state, (__u32)esl_block_size(&m.l));
 	m.bound = m.first + rand_below(state, 5000);
@@ -106,7 +105,7 @@ static void play(__u64 seed, __u64 base, bool esn)
 	__u64 passed = 0;
 
 	memset(&g, 0, sizeof(g));
-	esl_guard_init(&g, &m.l, m.first);
+	esl_guard_init(&g, &m.l, m.lane, m.first);
 	g.bound = m.bound;
 	top = m.first;
 	for (int i = 0; i < STEPS; i++) {

@@ -93,7 +93,7 @@ Test(guard_race, every_number_once, .timeout = 120)
 
 	base = (1ULL << 32) - 300ULL * 2048;	/* the low half wraps on the way */
 	memset(&guard, 0, sizeof(guard));
-	esl_guard_init(&guard, &plan, base + 1);
+	esl_guard_init(&guard, &plan, 0, base + 1);
 	pthread_barrier_init(&barrier, NULL, THREADS + 1);
 	for (__u32 i = 0; i < THREADS; i++)
 		cr_assert_eq(pthread_create(&thread[i], NULL, racer, (void *)(uintptr_t)i), 0);

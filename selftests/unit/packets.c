@@ -4,8 +4,9 @@
 #include "packets.h"
 
 const struct esl_hash_key test_key = {
-	.word = { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0x082efa98, 0xec4e6c89,
-		  0x452821e6, 0x38d01377, 0xbe5466cf, 0x34e90c6c },
+	.word = { 0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89,
+		  0x452821e638d01377, 0xbe5466cf34e90c6c, 0xc0ac29b7c97c50dd, 0x3f84d5b5b5470917,
+		  0x9216d5d98979fb1b, 0xd1310ba698dfb5ac },
 };
 
 __u32 ip_build(__u8 *packet, const struct ip_spec *s)
@@ -36,22 +37,26 @@ __u32 ip_build(__u8 *packet, const struct ip_spec *s)
 	return head + s->l4_len;
 }
 
-int decide_for(const struct esl_packet *p, __u32 member, __u32 count, int inside)
+const struct esl_config *config_for(__u32 member, __u32 count)
 {
-	static struct esl_config config;
-	static struct esl_live live[ESL_MEMBERS_MAX + 1];
+	static struct esl_config configs[ESL_MEMBERS_MAX + 1];
 	static const __u8 ids[ESL_MEMBERS_MAX] = { 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
 						   16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31 };
+	struct esl_config *c = &configs[count];
 
-	config.abi = ESL_ABI_VERSION;
-	config.member = member;
-	config.key = test_key;
-	config.port[ESL_OUTSIDE].cluster_addr = htonl(CLUSTER_OUT);
-	config.port[ESL_INSIDE].cluster_addr = htonl(CLUSTER_IN);
-	if (!live[count].deadline_ns) {
-		live[count].deadline_ns = 1;
-		esl_slots_fill(&live[count].slots[0], ids, count);
+	if (!c->abi) {
+		c->abi = ESL_ABI_VERSION;
+		c->key = test_key;
+		c->port[ESL_OUTSIDE].cluster_addr = htonl(CLUSTER_OUT);
+		c->port[ESL_INSIDE].cluster_addr = htonl(CLUSTER_IN);
+		esl_slots_fill(&c->slots[0], ids, count);
 	}
-	live[count].leader = member == 0;
-	return esl_decide_cluster(&config, &live[count], inside ? ESL_INSIDE : ESL_OUTSIDE, p);
+	c->member = member;
+	c->leader = member == 0;
+	return c;
+}
+
+int decide_for(const struct esl_packet *p, __u32 member, __u32 count, int inside)
+{
+	return esl_decide_cluster(config_for(member, count), inside ? ESL_INSIDE : ESL_OUTSIDE, p);
 }

@@ -30,8 +30,11 @@ struct ip_spec {
 /* Returns the length of the packet, options included. */
 __u32 ip_build(__u8 *packet, const struct ip_spec *s);
 
-/* The decision of member out of count with an even slot table, as outside
- * (0) or inside (1) NIC; member 0 leads. */
+/* Member out of count with an even slot table; member 0 leads. Cluster MACs are
+ * zero. Holds until the next call for the same count. */
+const struct esl_config *config_for(__u32 member, __u32 count);
+
+/* The decision of member out of count, as outside (0) or inside (1) NIC. */
 int decide_for(const struct esl_packet *p, __u32 member, __u32 count, int inside);
 
 extern const struct esl_hash_key test_key;
