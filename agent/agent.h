@@ -51,7 +51,8 @@ struct sync {
 	__u64 sent;
 	__u64 counts[WIRE_REFUSAL_COUNT];
 	__u64 flushed_ns;
-	sd_event_source *flush;
+	sd_event_source *flush_now;	/* in this turn of the loop, */
+	sd_event_source *flush_later;	/* or when the gap is over */
 	struct other others[ESL_MEMBERS_MAX];
 	struct join_member heard[ESL_MEMBERS_MAX];	/* same index as others */
 	size_t count;

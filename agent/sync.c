@@ -71,25 +71,42 @@ void sync_hello(struct agent *a)
 	send_message(a, true);
 }
 
-static int on_flush(sd_event_source *source, uint64_t usec, void *data)
+static int flush(struct agent *a)
 {
-	struct agent *a = data;
-
-	(void)source, (void)usec;
 	a->sync.flushed_ns = agent_now();
 	send_message(a, false);
 	return 0;
 }
 
+static int on_flush_now(sd_event_source *source, void *data)
+{
+	(void)source;
+	return flush(data);
+}
+
+static int on_flush_later(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source, (void)usec;
+	return flush(data);
+}
+
+static bool is_on(sd_event_source *source)
+{
+	int enabled;
+
+	return sd_event_source_get_enabled(source, &enabled) > 0 && enabled != SD_EVENT_OFF;
+}
+
 void sync_announce(struct agent *a)
 {
 	__u64 now = agent_now(), next = a->sync.flushed_ns + FLUSH_GAP_NS;
-	int enabled;
 
-	if (!a->sync.flush || sd_event_source_get_enabled(a->sync.flush, &enabled) < 0 ||
-	    enabled != SD_EVENT_OFF)
+	if (!a->sync.flush_now || is_on(a->sync.flush_now) || is_on(a->sync.flush_later))
 		return;
-	loop_again(a->sync.flush, next > now ? next - now : 0);
+	if (next <= now)
+		sd_event_source_set_enabled(a->sync.flush_now, SD_EVENT_ONESHOT);
+	else
+		loop_again(a->sync.flush_later, next - now);
 }
 
 /* What differs between the sender's configuration and this one; NULL: nothing. */
@@ -217,16 +234,20 @@ int sync_start(struct agent *a, char error[ESL_ERROR_MAX])
 	}
 	if (s->fd < 0)
 		return -EADDRNOTAVAIL;
-	err = loop_timer(a, &s->flush, 0, on_flush);
+	err = loop_timer(a, &s->flush_later, 0, on_flush_later);
+	if (err >= 0)
+		err = sd_event_add_defer(a->event, &s->flush_now, on_flush_now, a);
 	if (err < 0)
 		return err;
-	sd_event_source_set_enabled(s->flush, SD_EVENT_OFF);
+	sd_event_source_set_enabled(s->flush_later, SD_EVENT_OFF);
+	sd_event_source_set_enabled(s->flush_now, SD_EVENT_OFF);
 	return loop_io(a, s->fd, on_datagram, PRIORITY_SYNC, a);
 }
 
 void sync_stop(struct agent *a)
 {
-	sd_event_source_unref(a->sync.flush);
+	sd_event_source_unref(a->sync.flush_now);
+	sd_event_source_unref(a->sync.flush_later);
 	if (a->sync.fd >= 0)
 		close(a->sync.fd);
 	OPENSSL_cleanse(a->sync.key, sizeof(a->sync.key));
