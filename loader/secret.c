@@ -100,7 +100,7 @@ int esl_conf_hash_key(const struct esl_conf *c, struct esl_hash_key *key, char e
 			err = derive(c, input, sizeof(input), block, error);
 		}
 		memcpy(&k.word[i], block + at, sizeof(k.word[i]));
-		k.word[i] = be64toh(k.word[i]);
+		k.word[i] = be64toh(k.word[i]) | 1;
 	}
 	if (!err)
 		*key = k;

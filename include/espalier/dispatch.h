@@ -4,9 +4,10 @@
  * arithmetic on the packet, so that every member that holds the same key and
  * slot table finds the same owner (invariant I3).
  *
- * The hash is Multilinear-HM (Lemire and Kaser, "Strongly universal string
- * hashing is fast", 2014): one multiplication for two words, 64-bit secret
- * keys, and the upper byte of the sum is the result without any more mixing.
+ * The hash is a sum of 64-bit words, each multiplied by a secret odd key
+ * (multiply-shift, Dietzfelbinger 1996): every bit of a word reaches the upper
+ * bits of the sum.  One more multiplication breaks the line that a mere count
+ * would draw through the slots, which could keep to one member for a while.
  * The key comes from the cluster secret: from outside the owner of a packet
  * cannot be chosen.
  */
@@ -18,9 +19,9 @@
 
 #define ESL_SLOTS 256
 #define ESL_NO_MEMBER 0xff
-#define ESL_HASH_WORDS 10
+#define ESL_HASH_WORDS 5
 
-/* Uniformly random words, the same on all members. */
+/* Uniformly random odd words, the same on all members. */
 struct esl_hash_key {
 	__u64 word[ESL_HASH_WORDS];
 };
@@ -30,16 +31,11 @@ struct esl_slot_table {
 	__u8 member[ESL_SLOTS];
 };
 
-/* One term of the sum: words a and b under the key's words i and i + 1. */
-esl_inline __u64 esl_hash_pair(const struct esl_hash_key *k, int i, __u32 a, __u32 b)
-{
-	return (k->word[i] + a) * (k->word[i + 1] + b);
-}
-
-/* Strongly universal are the upper bits of the sum. */
+/* The slot from a sum: the upper byte after a fold of the halves. */
 esl_inline __u32 esl_hash_slot(__u64 sum)
 {
-	return (__u32)(sum >> 56);
+	sum ^= sum >> 32;
+	return (__u32)(sum * 0xff51afd7ed558ccdULL >> 56);
 }
 
 /*
@@ -50,7 +46,7 @@ esl_inline __u32 esl_hash_slot(__u64 sum)
 esl_inline __u32 esl_slot_esp(const struct esl_hash_key *k, __be32 spi, __be32 daddr, __u32 seq,
 			      __u32 burst_shift)
 {
-	__u32 base = esl_hash_slot(esl_hash_pair(k, 0, spi, daddr));
+	__u32 base = (__u32)(((__u64)daddr << 32 | spi) * k->word[0] >> 56);
 
 	return (base + (seq >> (burst_shift & 31))) % ESL_SLOTS;
 }
@@ -64,6 +60,14 @@ esl_inline __u32 esl_hash_word(const struct esl_packet *p, __u32 i)
 	return w ? w[i] : 0;
 }
 
+/* Words i and i + 1, in one load where both are known to be there. */
+esl_inline __u64 esl_hash_words(const struct esl_packet *p, __u32 i)
+{
+	if (!p->fragment && p->l4_sure >= 4 * (i + 2))
+		return *(const esl_wide *)(p->l4 + 4 * i);
+	return (__u64)esl_hash_word(p, i + 1) << 32 | esl_hash_word(p, i);
+}
+
 /*
  * Slot of a plain packet, scheme packet-hash: the fields that routers leave
  * alone and what differs from packet to packet of one flow.  Fragments share
@@ -71,15 +75,15 @@ esl_inline __u32 esl_hash_word(const struct esl_packet *p, __u32 i)
  */
 esl_inline __u32 esl_slot_plain(const struct esl_hash_key *k, const struct esl_packet *p)
 {
-	__u32 fixed = (__u32)p->id << 16 | p->protocol;
-	__u64 sum = esl_hash_pair(k, 2, fixed, esl_hash_word(p, 0));
+	__u64 rest = (__u64)esl_hash_word(p, 4) << 32 | (__u32)p->id << 16 | p->protocol;
+	__u64 sum = rest * k->word[1];
 
 	esl_settle(sum);
-	sum += esl_hash_pair(k, 4, p->saddr, p->daddr);
+	sum += p->addrs * k->word[2];
 	esl_settle(sum);
-	sum += esl_hash_pair(k, 6, esl_hash_word(p, 1), esl_hash_word(p, 2));
+	sum += esl_hash_words(p, 0) * k->word[3];
 	esl_settle(sum);
-	return esl_hash_slot(sum + esl_hash_pair(k, 8, esl_hash_word(p, 3), esl_hash_word(p, 4)));
+	return esl_hash_slot(sum + esl_hash_words(p, 2) * k->word[4]);
 }
 
 /* The table of a static list of members: slot i to member i mod count, so that

@@ -85,6 +85,7 @@ ESL_STATIC_ASSERT(sizeof(struct esl_arp) == 28, "ARP for IPv4");
 struct esl_packet {
 	const __u8 *l4;
 	const void *end;
+	__u64 addrs;		/* saddr and daddr in one word, as the hash takes them */
 	__be32 saddr;
 	__be32 daddr;
 	__u32 l4_len;		/* what the header claims: bytes behind it are padding */
@@ -118,6 +119,7 @@ esl_inline void esl_read_ipv4(const struct esl_ipv4 *ip, __u32 ihl, const void *
 {
 	p->l4 = (const __u8 *)ip + ihl;
 	p->end = end;
+	p->addrs = *(const esl_wide *)&ip->saddr;
 	p->saddr = ip->saddr;
 	p->daddr = ip->daddr;
 	p->id = ip->id;

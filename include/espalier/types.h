@@ -37,6 +37,13 @@
 #endif
 #endif
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the hash joins words as a little-endian load does"
+#endif
+
+/* Eight bytes of a packet in one load. Both targets load unaligned words. */
+typedef __u64 __attribute__((may_alias)) esl_wide;
+
 #ifndef ESL_UNROLL
 #ifdef __clang__
 #define ESL_UNROLL _Pragma("unroll")
