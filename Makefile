@@ -44,7 +44,7 @@ SKEL    := $(B)/bpf/espalier.skel.h
 all: $(B)/espalier $(B)/espalierd $(BPF_OBJ)
 
 # What the labs need besides.
-lab: all $(B)/selftests/replay
+lab: all $(B)/selftests/replay $(B)/selftests/stream
 
 help:
 	@printf '%s\n' \

@@ -80,8 +80,8 @@ tests: pure-objects
 
 .PHONY: tests check check-unit check-bpf check-pure check-config check-cluster bench pure-objects
 
-# The attacker of the cluster scenarios.
-$(T)/replay: $(call obj,selftests/cluster/lib/replay.c)
+# The attacker and the traffic of the cluster scenarios.
+$(T)/replay $(T)/stream: $(T)/%: $(B)/obj/selftests/cluster/lib/%.o
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^

@@ -279,22 +279,27 @@ capture() {
 	LAB_CAPTURED[${LAB_PIDS[-1]}]="$file $3"
 }
 
-# The kernel hands a capture over in blocks, in order. When a file has grown
-# twice, each time after a packet through the tunnel, all that came before is in it.
+# The kernel hands a capture over in blocks, in order. When a capture has grown
+# twice, each time after a packet through the tunnel, it has all that came before.
 captures_settle() {
-	local pid file before
+	local pid before
 	for _ in 1 2; do
 		for pid in "${LAB_CAPTURES[@]}"; do
-			read -r file _ <<<"${LAB_CAPTURED[$pid]}"
-			before=$(stat -c %s "$file")
+			before=$(captured "$pid")
 			in_ns peer ping -q -c 1 -W 2 -I 10.2.0.1 10.1.0.100 >/dev/null || :
-			wait_for 10 "$file to grow" grown "$pid" "$file" "$before"
+			wait_for 10 "a capture to grow" captured_more "$pid" "$before"
 		done
 	done
 }
 
-# SIGUSR2: tcpdump writes out what it has
-grown() { kill -USR2 "$1" && (($(stat -c %s "$2") > $3)); }
+# How many packets a capture said it had, last time it was asked by SIGUSR1.
+captured() {
+	local log
+	read -r _ log <<<"${LAB_CAPTURED[$1]}"
+	sed -nE 's/.*\b([0-9]+) packets captured.*/\1/p' "$log.log" | tail -n 1 | grep . || echo 0
+}
+
+captured_more() { kill -USR1 "$1" && (($(captured "$1") > $2)); }
 
 # Stop the captures when what was sent has arrived.
 captures_end() {
@@ -314,6 +319,20 @@ iperf_server() {
 	spawn "$1" iperf3 -s -B "$2" >/dev/null 2>&1
 	wait_for 10 "iperf3 on $1" listening "$1" 5201
 }
+
+# udp_stream FROM TO ADDRESS PACKETS RATE SIZE FILE: both ends' JSON in FILE
+udp_stream() {
+	local receiver
+	printf '  [%s] %s packets of %s bytes to %s, %s a second\n' "$1" "$4" "$6" "$3" "$5"
+	spawn "$2" "$LAB_BUILD/selftests/stream" recv "$3" 9000 "$4" >"$7.recv"
+	receiver=${LAB_PIDS[-1]}
+	wait_for 10 "the receiver on $2" bound "$2" 9000
+	in_ns "$1" "$LAB_BUILD/selftests/stream" send "$3" 9000 "$4" "$5" "$6" >"$7.send"
+	wait "$receiver"
+	jq -cs add "$7.send" "$7.recv" | tee "$7"
+}
+
+bound() { in_ns "$1" ss -Hlun "sport = :$2" | grep -q UNCONN; }
 
 # iperf FILE ARG...: from the client to the peer; JSON to FILE
 iperf() {

@@ -16,6 +16,7 @@ OUTBOUND_SPI = 0x1000
 
 Sent = namedtuple("Sent", "total duplicates outside_lane shares")
 Udp = namedtuple("Udp", "packets seconds loss_percent")
+Stream = namedtuple("Stream", "packets seconds loss_percent duplicated reordered")
 
 
 def percent(counter, members):
@@ -94,6 +95,11 @@ class Evidence:
     def udp(self, name):
         end = self.json(name)["end"]["sum"]
         return Udp(end["packets"], round(end["seconds"], 1), round(end["lost_percent"], 4))
+
+    def stream(self, name):
+        s = self.json(name)
+        lost = 100 * (s["packets"] - s["received"]) / s["packets"]
+        return Stream(s["packets"], s["seconds"], round(lost, 4), s["duplicated"], s["reordered"])
 
     def tcp_mbit(self, name):
         return round(self.json(name)["end"]["sum_received"]["bits_per_second"] / 1e6, 1)

@@ -24,8 +24,6 @@ struct bench_case {
 	struct bench_round round[BENCH_ROUNDS_MAX];
 };
 
-/* Put the keep rounds with the cheapest drops first. */
-void bench_keep_quiet(struct bench_case *c, int rounds, int keep);
 /* Print the table and the verdict on the limits; returns how many were missed. */
 int bench_report(const struct bench_case *cases, int count, int rounds);
 int bench_write_json(const char *path, const struct bench_case *cases, int count, int rounds);
