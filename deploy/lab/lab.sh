@@ -279,27 +279,21 @@ capture() {
 	LAB_CAPTURED[${LAB_PIDS[-1]}]="$file $3"
 }
 
-# The kernel hands a capture over in blocks, in order. When a capture has grown
-# twice, each time after a packet through the tunnel, it has all that came before.
+# The kernel hands a capture over in blocks, up to a second late: wait until
+# tcpdump has read all that its filter let in. No traffic may flow.
 captures_settle() {
-	local pid before
-	for _ in 1 2; do
-		for pid in "${LAB_CAPTURES[@]}"; do
-			before=$(captured "$pid")
-			in_ns peer ping -q -c 1 -W 2 -I 10.2.0.1 10.1.0.100 >/dev/null || :
-			wait_for 10 "a capture to grow" captured_more "$pid" "$before"
-		done
+	local pid
+	for pid in "${LAB_CAPTURES[@]}"; do
+		wait_for 10 "a capture to be read" captured_all "$pid"
 	done
 }
 
-# How many packets a capture said it had, last time it was asked by SIGUSR1.
-captured() {
+captured_all() {
 	local log
 	read -r _ log <<<"${LAB_CAPTURED[$1]}"
-	sed -nE 's/.*\b([0-9]+) packets captured.*/\1/p' "$log.log" | tail -n 1 | grep . || echo 0
+	kill -USR1 "$1" && tail -n 1 "$log.log" |
+		awk '/packets captured/ { exit !($2 > 0 && $2 == $5) } { exit 1 }'
 }
-
-captured_more() { kill -USR1 "$1" && (($(captured "$1") > $2)); }
 
 # Stop the captures when what was sent has arrived.
 captures_end() {

@@ -75,7 +75,7 @@ esl_inline __u64 esl_hash_words(const struct esl_packet *p, __u32 i)
  */
 esl_inline __u32 esl_slot_plain(const struct esl_hash_key *k, const struct esl_packet *p)
 {
-	__u64 rest = (__u64)esl_hash_word(p, 4) << 32 | (__u32)p->id << 16 | p->protocol;
+	__u64 rest = (__u32)p->id << 16 | p->protocol;
 	__u64 sum = rest * k->word[1];
 
 	esl_settle(sum);

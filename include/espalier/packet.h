@@ -73,8 +73,8 @@ ESL_STATIC_ASSERT(sizeof(struct esl_ipv4) == 20, "IPv4 header");
 ESL_STATIC_ASSERT(sizeof(struct esl_arp) == 28, "ARP for IPv4");
 
 /* Words of the transport part that enter the hash of a plain packet: a TCP
- * header, or 12 bytes of UDP payload. */
-#define ESL_L4_WORDS 5
+ * header up to its window, or 8 bytes of UDP payload. */
+#define ESL_L4_WORDS 4
 #define ESL_L4_BYTES (4 * ESL_L4_WORDS)
 
 /*
