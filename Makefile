@@ -10,6 +10,9 @@ prefix   ?= /usr
 sbindir  ?= $(prefix)/sbin
 libdir   ?= $(prefix)/lib
 confdir  ?= /etc/espalier
+mandir   ?= $(prefix)/share/man
+docdir   ?= $(prefix)/share/doc/espalier
+unitdir  ?= /lib/systemd/system
 CFLAGS   ?= -O2 -g
 V        ?= 0
 
@@ -102,6 +105,11 @@ install: all
 	install -m 755 $(B)/espalier $(B)/espalierd $(DESTDIR)$(sbindir)
 	install -m 644 $(BPF_OBJ) $(DESTDIR)$(libdir)/espalier
 	install -m 644 deploy/espalier.conf.example $(DESTDIR)$(confdir)
+	install -d $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir) $(DESTDIR)$(docdir)
+	install -m 644 deploy/man/*.5 $(DESTDIR)$(mandir)/man5
+	install -m 644 deploy/man/*.8 $(DESTDIR)$(mandir)/man8
+	install -m 644 deploy/espalierd.service $(DESTDIR)$(unitdir)
+	install -m 644 README.md deploy/STATUS.md $(DESTDIR)$(docdir)
 
 fmt:
 	$(Q)git ls-files '*.c' '*.h' | xargs $(CLANG_FORMAT) -i

@@ -13,7 +13,7 @@
  *                     0; deadline, leader and slot tables by the agent, field
  *                     by field
  *   espalier_counts   per CPU, by enum esl_reason. Written by the programs
- *   espalier_own      the member's own addresses. Written by the agent
+ *   espalier_own      the member's own addresses. Written by the loader and the agent
  *   espalier_sa_in    inbound SAs by esl_sa_key. Written by the agent
  *   espalier_sa_seq   per CPU, by esl_sa_in.index: what was seen. Written by XDP
  *   espalier_sa_out   outbound SAs by esl_sa_key. Written once per SA by the agent
