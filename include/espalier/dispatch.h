@@ -19,7 +19,7 @@
 
 #define ESL_SLOTS 256
 #define ESL_NO_MEMBER 0xff
-#define ESL_HASH_WORDS 5
+#define ESL_HASH_WORDS 3
 
 /* Uniformly random odd words, the same on all members. */
 struct esl_hash_key {
@@ -71,19 +71,16 @@ esl_inline __u64 esl_hash_words(const struct esl_packet *p, __u32 i)
 /*
  * Slot of a plain packet, scheme packet-hash: the fields that routers leave
  * alone and what differs from packet to packet of one flow.  Fragments share
- * only addresses, protocol and id, and so only these are hashed.
+ * only addresses, protocol and id, and so only these are hashed.  Two fields
+ * share a word where no flow changes both against each other.
  */
 esl_inline __u32 esl_slot_plain(const struct esl_hash_key *k, const struct esl_packet *p)
 {
-	__u64 rest = (__u32)p->id << 16 | p->protocol;
-	__u64 sum = rest * k->word[1];
+	__u64 fixed = (__u32)p->id << 16 | p->protocol;
+	__u64 sum = (esl_hash_words(p, 0) + fixed) * k->word[1];
 
 	esl_settle(sum);
-	sum += p->addrs * k->word[2];
-	esl_settle(sum);
-	sum += esl_hash_words(p, 0) * k->word[3];
-	esl_settle(sum);
-	return esl_hash_slot(sum + esl_hash_words(p, 2) * k->word[4]);
+	return esl_hash_slot(sum + (esl_hash_words(p, 2) + p->addrs) * k->word[2]);
 }
 
 /* The table of a static list of members: slot i to member i mod count, so that

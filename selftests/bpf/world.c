@@ -24,8 +24,7 @@ static const struct esl_config base = {
 		.mac = { 0x02, 0, 0, 0, 0, 0x10 },
 		.cluster_mac = { 0x03, 0xbf, 0xc0, 0, 2, 1 },
 	},
-	.key.word = { 0x243f6a8885a308d3, 0x13198a2e03707345, 0xa4093822299f31d1,
-			  0x82efa98ec4e6c89, 0x452821e638d01377 },
+	.key.word = { 0x243f6a8885a308d3, 0x13198a2e03707345, 0xa4093822299f31d1 },
 };
 
 /* Even slots are mine; the table that does not hold is empty. */
