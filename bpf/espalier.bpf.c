@@ -17,27 +17,45 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Bit r is set where reason r lets the packet go on. */
+/* Bit r is set where reason r lets the packet go on, or sends it back. */
 #define X(symbol, name, verdict, sentence) \
 	| (ESL_##verdict == ESL_STACK || ESL_##verdict == ESL_OWN ? 1ULL << ESL_##symbol : 0)
 static const __u64 pass_mask = 0 ESL_REASONS(X);
 #undef X
+#define X(symbol, name, verdict, sentence) | (ESL_##verdict == ESL_ANSWER ? 1ULL << ESL_##symbol : 0)
+static const __u64 answer_mask = 0 ESL_REASONS(X);
+#undef X
 
 static __always_inline bool passes(int reason)
 {
-	return pass_mask >> (reason & 63) & 1;
+	return is_in(pass_mask, reason);
 }
 
-/* A function of its own in the program too: the short way keeps its registers. */
-static __attribute__((noinline)) int look_closer(struct xdp_md *ctx, const struct esl_config *config)
+/* A global function: the verifier looks at it once, and the short way keeps its
+ * registers. decided: what that one said, or 0. */
+__attribute__((noinline)) int espalier_closer(struct xdp_md *ctx, __u32 decided)
 {
-	int reason = inspect(ctx, config);
+	const struct esl_config *config = esl_config();
+	int verdict, reason = ESL_INERT;
+	struct frame f;
 
-	esl_count(reason, ctx->data_end - ctx->data);
-	return passes(reason) ? XDP_PASS : XDP_DROP;
+	if (!config)
+		return XDP_ABORTED;
+	if (frame_of(ctx, &f))
+		verdict = inspect(ctx, &f, decided);
+	else
+		verdict = f.role == ESL_ROLES ? ESL_INERT : ESL_SHORT_FRAME;
+	reason = verdict & 0xffff;
+	esl_count(reason, f.len);
+	if (is_in(answer_mask, reason))
+		return XDP_TX;
+	if (!passes(reason))
+		return XDP_DROP;
+	return verdict >> 16 ? bpf_redirect_map(&espalier_cpus, (__u32)(verdict >> 16) - 1, XDP_PASS) : XDP_PASS;
 }
 
-SEC("xdp")
+/* "frags": a jumbo frame lies in several buffers, all headers in the first. */
+SEC("xdp.frags")
 int espalier_xdp(struct xdp_md *ctx)
 {
 	const struct esl_config *config = esl_config();
@@ -45,9 +63,9 @@ int espalier_xdp(struct xdp_md *ctx)
 
 	if (!config)
 		return XDP_ABORTED;
-	reason = foreign(ctx, config);
-	if (!reason)
-		return look_closer(ctx, config);
+	reason = decide_simple(ctx, config);
+	if (reason != ESL_FOREIGN_PLAIN && !is_in(foreign_ipsec_mask, reason))
+		return espalier_closer(ctx, reason);
 	esl_count(reason, ctx->data_end - ctx->data);
 	return XDP_DROP;
 }
@@ -62,7 +80,7 @@ int espalier_egress(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	if (!config->abi)
 		return TC_ACT_UNSPEC;
-	reason = guard(skb, config);
+	reason = guard(skb);
 	if (reason < 0)
 		return TC_ACT_UNSPEC;
 	esl_count(reason, skb->len);

@@ -16,14 +16,14 @@
 
 #include <espalier/decide.h>
 
-#include "maps.bpf.h"
+#include "frame.bpf.h"
 
 /* A drop is told at most once in a millisecond per SA. */
 #define EVENT_GAP_NS 1000000ULL
 
-#define VLAN_TAGS 2
-/* All that is ever read: Ethernet, the tags, the longest IPv4 header, three words. */
-#define GUARD_HEADERS (ESL_ETH_LEN + 4 * VLAN_TAGS + 60 + 12)
+/* All that is read: Ethernet, the tags, the longest IPv4 header or IPv6 with an
+ * ordinary chain, four words. What is longer is malformed here. */
+#define GUARD_HEADERS (ESL_ETH_LEN + ESL_VLAN_TAGS * ESL_VLAN_LEN + 40 + 64 + 16)
 
 static __always_inline void tell(__u32 index, __u16 kind, __u16 reason, __u64 seq)
 {
@@ -56,9 +56,11 @@ static __always_inline void passed(struct esl_guard *g, const struct esl_sa_out 
 		tell(sa->index, ESL_EVENT_HALF, ESL_G_PASS, seq);
 }
 
-static __always_inline int guard_esp(const struct esl_packet *p, __u32 segments, __u64 now)
+/* w: SPI and number as on the wire. */
+static __always_inline int guard_number(const struct esl_packet *p, enum esl_kind kind, const __u32 *w,
+					__u32 segments, __u64 now)
 {
-	const __u32 *w = esl_l4(p, 2);
+	__u32 protocol = kind == ESL_KIND_AH ? ESL_IPPROTO_AH : ESL_IPPROTO_ESP;
 	const struct esl_sa_out *sa;
 	struct esl_sa_key key;
 	struct esl_guard *g;
@@ -66,10 +68,8 @@ static __always_inline int guard_esp(const struct esl_packet *p, __u32 segments,
 	__u64 seq;
 	int reason;
 
-	if (!w)
-		return ESL_G_MALFORMED;
 	low = esl_ntohl(w[1]);
-	key = esl_sa_key(p, esl_ntohl(w[0]));
+	key = esl_sa_key(p, esl_ntohl(w[0]), protocol);
 	sa = bpf_map_lookup_elem(&espalier_sa_out, &key);
 	if (!sa)
 		return ESL_G_SA_UNKNOWN;
@@ -85,8 +85,23 @@ static __always_inline int guard_esp(const struct esl_packet *p, __u32 segments,
 	return reason;
 }
 
-/* ESP with its number, or a part of it that came after. */
-static __always_inline int guard_ipsec(const struct esl_packet *p, __u32 segments, __u64 now)
+/* segments: still to be cut, or 0. */
+static __always_inline int guard_whole(const struct esl_packet *p, __u32 segments, __u64 now)
+{
+	enum esl_kind kind = esl_kind_of(p, false);
+	const __u32 *w;
+
+	if (kind == ESL_KIND_BAD_UDP)
+		return ESL_G_MALFORMED;
+	if (!esl_is_ipsec(kind))
+		return ESL_G_PLAIN;
+	w = esl_spi_seq(p, kind);
+	return w ? guard_number(p, kind, w, segments ? segments : 1, now) : ESL_G_MALFORMED;
+}
+
+/* A later part leaves only after its first: it may carry what that one was
+ * refused for. */
+static __always_inline int guard_fragment(const struct esl_packet *p, __u32 segments, __u64 now)
 {
 	struct esl_frag_key key = esl_frag_key(p);
 	__u32 one = 1;
@@ -95,85 +110,86 @@ static __always_inline int guard_ipsec(const struct esl_packet *p, __u32 segment
 	if (p->later_fragment)
 		return bpf_map_lookup_elem(&espalier_frag_out, &key) ? ESL_G_FRAGMENT :
 								       ESL_G_FRAGMENT_UNKNOWN;
-	reason = guard_esp(p, segments, now);
-	if (!p->fragment)
-		return reason;
-	if (reason == ESL_G_PASS)
+	reason = guard_whole(p, segments, now);
+	if (reason == ESL_G_PASS || reason == ESL_G_PLAIN)
 		bpf_map_update_elem(&espalier_frag_out, &key, &one, BPF_ANY);
 	else
 		bpf_map_delete_elem(&espalier_frag_out, &key);
 	return reason;
 }
 
-static __always_inline bool from_cluster(const struct esl_config *c, __be32 saddr)
+/* The IP packet in a frame that leaves. Returns 0, a reason, or -1: none, or not
+ * even its fixed header. */
+__attribute__((noinline)) int espalier_parse_egress(struct __sk_buff *skb, struct parsed *h)
 {
-	return saddr && esl_is_cluster_addr(c, saddr);
+	const void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	const void *l3;
+	__be16 type;
+
+	if (!h || data + ESL_ETH_LEN > end)
+		return -1;
+	l3 = esl_find_l3(data, end, &type);
+	if (!l3)
+		return -1;
+	if (type == esl_htons(ESL_ETHERTYPE_IPV4) && l3 + sizeof(struct esl_ipv4) <= end) {
+		__u8 version_ihl = *(const __u8 *)l3;
+		int reason = parse_frame(data, end, l3, type, h);
+
+		/* With segments still to be cut the total length may be stale or 0. */
+		return skb->gso_size && version_ihl >= 0x45 && version_ihl <= 0x4f ? 0 : reason;
+	}
+	if (type == esl_htons(ESL_ETHERTYPE_IPV6) && l3 + sizeof(struct esl_ipv6) <= end)
+		return parse_frame(data, end, l3, type, h);
+	return -1;
 }
 
 /*
- * The IPv4 header behind at most two tags that stand in the frame; a tag that
- * the skb carries beside the frame hides nothing.  What the frame says counts,
- * not skb->protocol, which a packet socket may set as it likes.  NULL: no
- * IPv4.  No other protocol has a cluster address, and IPv4 inside something
- * else (MPLS, PPPoE, a third tag) is out of scope: no route of a member may
- * lead there.
+ * bad: what espalier_parse_egress() said of h.  What the frame says counts, not
+ * skb->protocol, which a packet socket may set as it likes; a tag that the skb
+ * carries beside the frame hides nothing.  IP inside something else (MPLS,
+ * PPPoE, a third tag) is out of scope: no route of a member may lead there.
+ * Returns a reason, or -1 for a packet that is not the cluster's.
  */
-static __always_inline const struct esl_ipv4 *find_ipv4(const void *data, const void *end)
+__attribute__((noinline)) int espalier_guarded(struct __sk_buff *skb, const struct parsed *h, __u32 bad)
 {
-	const __be16 *type = data + offsetof(struct esl_eth, type);
-
-	ESL_UNROLL
-	for (int i = 0; i <= VLAN_TAGS; i++, type += 2) {
-		if ((const void *)(type + 1) > end)
-			return NULL;
-		if (*type == esl_htons(ESL_ETHERTYPE_IPV4))
-			return (const void *)(type + 1);
-		if (*type != esl_htons(ESL_ETHERTYPE_VLAN) && *type != esl_htons(ESL_ETHERTYPE_QINQ))
-			return NULL;
-	}
-	return NULL;
-}
-
-/* Returns a reason, or -1 for a packet that is not the cluster's. */
-static __always_inline int guard(struct __sk_buff *skb, const struct esl_config *c)
-{
-	__u32 segments = skb->gso_size ? skb->gso_segs : 1, ihl;
-	const struct esl_ipv4 *ip;
+	/* Read here: the compiler would later read them by a moved ctx pointer. */
+	__u32 segments = 0, len = skb->len;
+	bool second = skb->tc_index == ESL_STAMP;
+	const struct esl_config *c = esl_config();
 	struct esl_packet p;
-	void *data, *end;
 	__u64 now;
 
-	data = (void *)(long)skb->data;
-	end = (void *)(long)skb->data_end;
-	if (data + GUARD_HEADERS > end) {
-		/* Headers may lie in fragments of the skb. */
-		bpf_skb_pull_data(skb, skb->len < GUARD_HEADERS ? skb->len : GUARD_HEADERS);
-		data = (void *)(long)skb->data;
-		end = (void *)(long)skb->data_end;
-	}
-	ip = find_ipv4(data, end);
-	if (!ip || (void *)(ip + 1) > end || !from_cluster(c, ip->saddr))
-		return -1;
-
-	ihl = (ip->version_ihl & 0xf) * 4;
-	esl_read_ipv4(ip, ihl, end, &p);
-	/* With segments still to be cut the total length may be stale or 0. */
 	if (skb->gso_size)
-		p.l4_len = skb->len;
-	else if (p.tot_len < ihl)
+		segments = skb->gso_segs ? skb->gso_segs : ESL_GUARD_SEGMENTS + 1;
+	esl_settle(segments);
+	esl_settle(len);
+	second = second && c && skb->ifindex == c->port[ESL_OUTSIDE].ifindex;
+	if (!c || !h || !unparse(h, (void *)(long)skb->data, (void *)(long)skb->data_end, &p) ||
+	    !esl_is_from_cluster(c, &p))
+		return -1;
+	if (bad)
 		return ESL_G_MALFORMED;
-	if ((ip->version_ihl & 0xf0) != 0x40 || ihl < sizeof(*ip))
-		return ESL_G_MALFORMED;
+	if (segments)
+		p.l4_len = len;
 	now = bpf_ktime_get_boot_ns();
 	if (!deadline_holds(c, now))
 		return ESL_G_DEADLINE;
-	if (p.protocol == ESL_IPPROTO_AH || esl_is_natt_from(&p))
-		return ESL_G_UNSUPPORTED;
-	if (p.protocol != ESL_IPPROTO_ESP)
-		return ESL_G_PLAIN;
-	if (skb->tc_index == ESL_STAMP && skb->ifindex == c->port[ESL_OUTSIDE].ifindex)
+	if (second)
 		return ESL_G_SECOND;
-	return guard_ipsec(&p, segments, now);
+	return p.fragment && esl_first_decides(&p) ? guard_fragment(&p, segments, now) :
+						     guard_whole(&p, segments, now);
+}
+
+static __always_inline int guard(struct __sk_buff *skb)
+{
+	struct parsed h = {};
+	int bad;
+
+	/* Headers may lie in fragments of the skb. */
+	if ((long)skb->data + GUARD_HEADERS > (long)skb->data_end)
+		bpf_skb_pull_data(skb, skb->len < GUARD_HEADERS ? skb->len : GUARD_HEADERS);
+	bad = espalier_parse_egress(skb, &h);
+	return bad < 0 ? -1 : espalier_guarded(skb, &h, bad);
 }
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef ESPALIER_MAPS_BPF_H
 #define ESPALIER_MAPS_BPF_H
 
-#include <espalier/abi.h>
+#include <espalier/decide.h>
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -81,6 +81,40 @@ struct {
 } espalier_frag_out SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, ESL_ROLES);
+	__type(key, __u32);
+	__type(value, struct esl_turns);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} espalier_turns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ESL_SESSION_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct esl_sessions);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} espalier_sessions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, ESL_POLICIES_MAX);
+	__type(key, struct esl_policy_key);
+	__type(value, struct esl_policy);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} espalier_policies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CPUMAP);
+	__uint(max_entries, ESL_CPUS_MAX);
+	__type(key, __u32);
+	__type(value, struct bpf_cpumap_val);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} espalier_cpus SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, ESL_EVENTS_BYTES);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
@@ -109,27 +143,53 @@ static __always_inline void esl_count(__u32 reason, __u64 bytes)
 	}
 }
 
-static __always_inline struct esl_sa_key esl_sa_key(const struct esl_packet *p, __u32 spi)
+esl_inline const struct esl_policy *esl_tables_policy(struct esl_tables *tables, const struct esl_addr *daddr)
 {
-	struct esl_sa_key key = {
-		.daddr = esl_addr_from_ipv4(p->daddr),
-		.spi = spi,
-		.protocol = p->protocol,
-	};
+	struct esl_policy_key key = { .prefixlen = 128, .daddr = *daddr };
 
-	return key;
+	(void)tables;
+	return bpf_map_lookup_elem(&espalier_policies, &key);
 }
 
-static __always_inline struct esl_frag_key esl_frag_key(const struct esl_packet *p)
+static __always_inline void tell_session(__u64 hash, __u32 member)
 {
-	struct esl_frag_key key = {
-		.saddr = p->saddr,
-		.daddr = p->daddr,
-		.id = p->id,
-		.protocol = p->protocol,
-	};
+	struct esl_event e = { .seq = hash, .index = member, .kind = ESL_EVENT_SESSION };
 
-	return key;
+	bpf_ringbuf_output(&espalier_events, &e, sizeof(e), 0);
+}
+
+/*
+ * A global function: the verifier looks at it once, whoever calls it.  counted
+ * or session scheme, of the NIC with this role; returns a member id.
+ */
+__attribute__((noinline)) __u32 espalier_owner(__u32 role, __u64 hash, __u32 len)
+{
+	const struct esl_config *c = esl_config();
+	__u32 bucket = esl_session_bucket(hash), member;
+	struct esl_turns *s = bpf_map_lookup_elem(&espalier_turns, &role);
+	const struct esl_table *t;
+	struct esl_sessions *b;
+	bool added;
+
+	if (!c || !s)
+		return ESL_NO_MEMBER;
+	t = esl_table(c);
+	if (t->scheme == ESL_SCHEME_PACKET_RR || t->scheme == ESL_SCHEME_PACKET_SQF)
+		return esl_owner_counted(t, s, hash, len);
+	b = bpf_map_lookup_elem(&espalier_sessions, &bucket);
+	if (!b)
+		return ESL_NO_MEMBER;
+	member = esl_owner_session(t, s, b, hash, len, &added);
+	if (added && c->leader)
+		tell_session(hash, member);
+	return member;
+}
+
+esl_inline __u32 esl_tables_owner(struct esl_tables *tables, const struct esl_config *c, __u32 role,
+				  __u64 hash, __u32 len)
+{
+	(void)tables, (void)c;
+	return espalier_owner(role, hash, len);
 }
 
 #endif

@@ -15,29 +15,28 @@
 
 #include <espalier/decide.h>
 
-#include "maps.bpf.h"
+#include "frame.bpf.h"
+#include "neighbour.bpf.h"
 
-struct frame {
-	struct esl_eth *eth;
-	void *end;
-	const struct esl_config *config;
-	__u32 role;
-};
+#define BIT(reason) (1ULL << ESL_##reason)
+static const __u64 ipsec_mask = BIT(OWNED_ESP) | BIT(OWNED_AH) | BIT(OWNED_NATT);
+static const __u64 owned_mask = BIT(OWNED_ESP) | BIT(OWNED_AH) | BIT(OWNED_NATT) | BIT(OWNED_PLAIN) |
+				BIT(OWNED_FRAGMENT);
+static const __u64 taken_mask = BIT(OWNED_ESP) | BIT(OWNED_AH) | BIT(OWNED_NATT) | BIT(OWNED_PLAIN) |
+				BIT(OWNED_FRAGMENT) | BIT(LOCAL_LEADER) | BIT(ICMP_ERROR);
+static const __u64 foreign_ipsec_mask = BIT(FOREIGN_ESP) | BIT(FOREIGN_AH) | BIT(FOREIGN_NATT);
+#undef BIT
 
-/* The verifier wants a constant offset into the map value. */
-static __always_inline const struct esl_port *port_of(const struct frame *f)
+static __always_inline bool is_in(__u64 mask, int reason)
 {
-	return f->role == ESL_INSIDE ? &f->config->port[ESL_INSIDE] : &f->config->port[ESL_OUTSIDE];
+	return mask >> (reason & 63) & 1;
 }
 
-/* ESL_ROLES: none of the cluster's, or nobody has configured the member yet. */
-static __always_inline __u32 role_of(const struct esl_config *config, __u32 ifindex)
+static __always_inline enum esl_kind kind_of(int reason)
 {
-	if (!config->abi)
-		return ESL_ROLES;
-	if (ifindex == config->port[ESL_OUTSIDE].ifindex)
-		return ESL_OUTSIDE;
-	return ifindex == config->port[ESL_INSIDE].ifindex ? ESL_INSIDE : ESL_ROLES;
+	if (reason == ESL_OWNED_AH)
+		return ESL_KIND_AH;
+	return reason == ESL_OWNED_NATT ? ESL_KIND_NATT : ESL_KIND_ESP;
 }
 
 static __always_inline void count_seen(__u32 index, __u32 seq, __u32 bytes)
@@ -52,10 +51,10 @@ static __always_inline void count_seen(__u32 index, __u32 seq, __u32 bytes)
 		seen->top = seq;
 }
 
-/* An owned ESP packet: its SA must be known, its number above the floor. */
-static __always_inline int admit_esp(const struct esl_packet *p)
+/* An owned IPsec packet: its SA must be known, its number above the floor. */
+static __always_inline int admit_ipsec(const struct esl_packet *p, int reason)
 {
-	const __u32 *w = esl_l4(p, 2);
+	const __u32 *w = esl_spi_seq(p, kind_of(reason));
 	const struct esl_sa_in *sa;
 	struct esl_sa_key key;
 	__u32 seq;
@@ -63,34 +62,40 @@ static __always_inline int admit_esp(const struct esl_packet *p)
 	if (!w)
 		return ESL_BAD_ESP;
 	seq = esl_ntohl(w[1]);
-	key = esl_sa_key(p, esl_ntohl(w[0]));
+	key = esl_sa_key(p, esl_ntohl(w[0]), reason == ESL_OWNED_AH ? ESL_IPPROTO_AH : ESL_IPPROTO_ESP);
 	sa = bpf_map_lookup_elem(&espalier_sa_in, &key);
 	if (!sa)
 		return ESL_SA_UNKNOWN;
 	if (sa->floor_set && esl_seq_extend(seq, sa->floor) <= sa->floor)
 		return ESL_BELOW_FLOOR;
-	count_seen(sa->index, seq, p->tot_len);
-	return ESL_OWNED_ESP;
+	count_seen(sa->index, seq, p->len);
+	return reason;
 }
 
 /* Linux peers fragment after encryption: only the first part carries the
  * number, and its owner takes the rest. */
-static __always_inline bool first_fragment_was_mine(const struct esl_packet *p)
+static __always_inline int later_fragment(const struct frame *f, const struct esl_packet *p)
 {
 	struct esl_frag_key key = esl_frag_key(p);
+	const __u32 *owner = bpf_map_lookup_elem(&espalier_frag, &key);
 
-	return bpf_map_lookup_elem(&espalier_frag, &key) != NULL;
+	return esl_decide_later(f->config, p, owner ? *owner : 0);
 }
 
 /* A first part that is not mine ends what an older one of the same id began:
- * its later parts belong to another member. */
-static __always_inline void note_first_fragment(const struct esl_packet *p, bool mine)
+ * its later parts belong to another member. The leader remembers whose are not
+ * its own: it takes all others. */
+static __always_inline void note_first_fragment(const struct frame *f, const struct esl_packet *p, int reason)
 {
 	struct esl_frag_key key = esl_frag_key(p);
-	__u32 one = 1;
+	__u32 owner = 0;
 
-	if (mine)
-		bpf_map_update_elem(&espalier_frag, &key, &one, BPF_ANY);
+	if (is_in(ipsec_mask, reason))
+		owner = ESL_FRAG_MINE;
+	else if (f->config->leader && reason != ESL_LOCAL_LEADER)
+		owner = ESL_FRAG_OTHER;
+	if (owner)
+		bpf_map_update_elem(&espalier_frag, &key, &owner, BPF_ANY);
 	else
 		bpf_map_delete_elem(&espalier_frag, &key);
 }
@@ -98,49 +103,81 @@ static __always_inline void note_first_fragment(const struct esl_packet *p, bool
 /* What the owner of a packet checks before its stack sees it. */
 static __always_inline int admit(const struct frame *f, const struct esl_packet *p, int reason)
 {
-	if (!esl_frame_complete(f->eth + 1, f->end, p))
+	if (f->l3_offset + p->len > f->len)
 		return ESL_SHORT_FRAME;
-	if (reason == ESL_OWNED_FRAGMENT && !first_fragment_was_mine(p))
-		return ESL_FRAGMENT_UNKNOWN;
 	if (!deadline_holds(f->config, bpf_ktime_get_boot_ns()))
 		return ESL_DEADLINE;
-	return reason == ESL_OWNED_ESP ? admit_esp(p) : reason;
+	if (!is_in(ipsec_mask, reason))
+		return reason;
+	return f->config->changing ? ESL_CHANGING : admit_ipsec(p, reason);
 }
 
-static __always_inline bool is_taken(int reason)
+/*
+ * Which CPU an owned packet goes on with.  By flow keeps the order of a session
+ * or SA; by packet spreads one SA, but for those that must leave in order
+ * because their peer's window is small.
+ */
+static __always_inline __s32 cpu_of(const struct frame *f, const struct esl_packet *p, int reason)
 {
-	return reason == ESL_OWNED_ESP || reason == ESL_OWNED_PLAIN || reason == ESL_OWNED_FRAGMENT ||
-	       reason == ESL_LOCAL_LEADER || reason == ESL_ICMP_ERROR;
+	const struct esl_config *c = f->config;
+	__u64 hash = 0;
+
+	if (!c->cpu_mode || !c->cpu_count || !is_in(owned_mask, reason))
+		return -1;
+	if (is_in(ipsec_mask, reason)) {
+		const __u32 *w = esl_spi_seq(p, kind_of(reason));
+
+		if (w)
+			hash = esl_hash_fold((w[0] + (c->cpu_mode == ESL_CPU_PACKET ? (__u64)w[1] << 32 : 0)) *
+					     c->key.word[0]);
+	} else if (c->cpu_mode == ESL_CPU_PACKET && esl_policy_slot(c, p, NULL) == ESL_SLOTS) {
+		hash = esl_hash_packet(&c->key, p);
+	} else {
+		hash = esl_hash_flow(&c->key, p);
+	}
+	/* Not the bits that chose the member. */
+	return (__s32)((hash >> 32 & 0xffff) * c->cpu_count >> 16);
 }
 
-static __always_inline int cluster_ipv4(const struct frame *f)
+/* decided: what the short way said, or 0. */
+static __always_inline int cluster_ip(const struct frame *f, struct esl_packet *p, int decided)
+{
+	int reason = decided ? decided : esl_decide(f->config, f->role, p, NULL);
+
+	if (reason == ESL_OWNED_FRAGMENT)
+		reason = later_fragment(f, p);
+	if (!is_in(taken_mask, reason))
+		return reason;
+	if (esl_mac_equal(f->eth->src, port_of(f)->mac))
+		return ESL_OWN_FRAME;
+	return admit(f, p, reason);
+}
+
+static __always_inline bool decides_later_ones(const struct frame *f, const struct esl_packet *p)
+{
+	return p->fragment && !p->later_fragment && f->role == ESL_OUTSIDE && esl_first_decides(p) &&
+	       esl_is_to_cluster(f->config, p);
+}
+
+/* An IP packet on the cluster MAC, which h describes. Returns the reason, and in
+ * the upper half one more than the entry of espalier_cpus. */
+__attribute__((noinline)) int espalier_cluster(struct xdp_md *ctx, const struct parsed *h, __u32 decided)
 {
 	struct esl_packet p;
-	int reason = esl_parse_ipv4(f->eth + 1, f->end, &p);
+	struct frame f;
+	int reason;
 
-	if (reason)
-		return reason;
-	reason = esl_decide_cluster(f->config, f->role, &p);
-	if (is_taken(reason))
-		reason = admit(f, &p, reason);
-	if (p.fragment && !p.later_fragment && p.protocol == ESL_IPPROTO_ESP)
-		note_first_fragment(&p, reason == ESL_OWNED_ESP);
-	/* The stack takes only what is addressed to the NIC: PACKET_HOST. */
-	if (is_taken(reason))
-		__builtin_memcpy(f->eth->dst, port_of(f)->mac, ESL_MAC_LEN);
-	return reason;
-}
-
-static __always_inline int arp(const struct frame *f)
-{
-	const struct esl_arp *a = (const void *)(f->eth + 1);
-
-	if ((const void *)(a + 1) > f->end)
+	if (!h || !frame_of(ctx, &f) || !unparse(h, f.eth, f.end, &p))
 		return ESL_SHORT_FRAME;
-	if (!esl_is_cluster_addr(f->config, a->tpa))
-		return ESL_ARP;
-	return f->config->leader && deadline_holds(f->config, bpf_ktime_get_boot_ns()) ? ESL_ARP_LEADER :
-											 ESL_ARP_OTHER;
+	f.l3_offset = h->l3;
+	reason = cluster_ip(&f, &p, decided);
+	if (decides_later_ones(&f, &p))
+		note_first_fragment(&f, &p, reason);
+	if (!is_in(taken_mask, reason))
+		return reason;
+	/* The stack takes only what is addressed to the NIC: PACKET_HOST. */
+	__builtin_memcpy(f.eth->dst, port_of(&f)->mac, ESL_MAC_LEN);
+	return reason | (cpu_of(&f, &p, reason) + 1) << 16;
 }
 
 /* The destination of a frame to this member's own MAC must be its own. */
@@ -149,93 +186,100 @@ static __always_inline int own_unicast(const struct esl_addr *daddr)
 	return bpf_map_lookup_elem(&espalier_own, daddr) ? ESL_OWN_ADDRESS : ESL_TRANSIT_BY_UNICAST;
 }
 
-/* IPv4 by any door but the cluster MAC. */
-static __always_inline int other_ipv4(const struct frame *f, int pass)
+/* IP by any door but the cluster MAC. */
+static __always_inline int other_ip(struct xdp_md *ctx, const struct frame *f, bool group)
 {
-	const struct esl_ipv4 *ip = (const void *)(f->eth + 1);
 	struct esl_addr daddr;
 
-	if ((const void *)(ip + 1) > f->end)
-		return ESL_SHORT_FRAME;
-	if (esl_is_cluster_addr(f->config, ip->daddr))
-		return ESL_CLUSTER_BY_UNICAST;
-	if (pass)
-		return pass;
-	daddr = esl_addr_from_ipv4(ip->daddr);
-	return own_unicast(&daddr);
+	if (f->type == esl_htons(ESL_ETHERTYPE_IPV4)) {
+		const struct esl_ipv4 *ip = f->l3;
+
+		if ((void *)(ip + 1) > f->end)
+			return ESL_SHORT_FRAME;
+		if (esl_is_cluster_ipv4(f->config, ip->daddr))
+			return ESL_CLUSTER_BY_UNICAST;
+		daddr = esl_addr_from_ipv4(ip->daddr);
+	} else {
+		const struct esl_ipv6 *ip = f->l3;
+
+		if ((void *)(ip + 1) > f->end)
+			return ESL_SHORT_FRAME;
+		if (esl_is_cluster_ipv6(f->config, &ip->daddr))
+			return ESL_CLUSTER_BY_UNICAST;
+		daddr = ip->daddr;
+	}
+	if (!group)
+		return own_unicast(&daddr);
+	return f->type == esl_htons(ESL_ETHERTYPE_IPV6) ? group_ipv6(ctx) : ESL_GROUP;
 }
 
-/* IPv6 is not carried by the cluster: only the member's own may come in. */
-static __always_inline int own_ipv6(const struct frame *f)
+static __always_inline bool is_ip(const struct frame *f)
 {
-	const struct esl_addr *daddr = (const void *)((const __u8 *)(f->eth + 1) + 24);
-	struct esl_addr copy;
-
-	if ((const void *)(daddr + 1) > f->end)
-		return ESL_SHORT_FRAME;
-	copy = *daddr;
-	return own_unicast(&copy);
+	return f->type == esl_htons(ESL_ETHERTYPE_IPV4) || f->type == esl_htons(ESL_ETHERTYPE_IPV6);
 }
 
 /* A frame that did not come on the cluster MAC. */
-static __always_inline int other_door(const struct frame *f)
+static __always_inline int other_door(struct xdp_md *ctx, const struct frame *f)
 {
 	bool group = f->eth->dst[0] & 1;
-	bool mine = !group && esl_mac_equal(f->eth->dst, port_of(f)->mac);
 
-	if (!mine && !group)
+	if (!group && !esl_mac_equal(f->eth->dst, port_of(f)->mac))
 		return ESL_OTHER_MAC;
-	switch (f->eth->type) {
-	case esl_htons(ESL_ETHERTYPE_IPV4):
-		return other_ipv4(f, group ? ESL_GROUP : 0);
-	case esl_htons(ESL_ETHERTYPE_ARP):
+	if (is_ip(f))
+		return other_ip(ctx, f, group);
+	if (f->type == esl_htons(ESL_ETHERTYPE_ARP))
 		return arp(f);
-	case esl_htons(ESL_ETHERTYPE_IPV6):
-		return mine ? own_ipv6(f) : ESL_GROUP;
-	}
 	return group ? ESL_GROUP : ESL_OWN_ADDRESS;
 }
 
 /* Any frame. */
-static __always_inline int inspect(struct xdp_md *ctx, const struct esl_config *config)
+static __always_inline int inspect(struct xdp_md *ctx, struct frame *f, __u32 decided)
 {
-	struct frame f = {
-		.eth = (void *)(long)ctx->data,
-		.end = (void *)(long)ctx->data_end,
-		.config = config,
-		.role = role_of(config, ctx->ingress_ifindex),
-	};
+	struct parsed h = {};
+	int reason;
 
-	if (f.role == ESL_ROLES)
-		return ESL_INERT;
-	if ((void *)(f.eth + 1) > f.end)
+	f->l3 = (void *)esl_find_l3(f->eth, f->end, &f->type);
+	if (!f->l3)
 		return ESL_SHORT_FRAME;
-	if (!esl_mac_equal(f.eth->dst, port_of(&f)->cluster_mac))
-		return other_door(&f);
-	if (f.eth->type == esl_htons(ESL_ETHERTYPE_IPV4))
-		return cluster_ipv4(&f);
-	if (f.eth->type == esl_htons(ESL_ETHERTYPE_ARP))
-		return arp(&f);
-	return ESL_NOT_IPV4;
+	if (!esl_mac_equal(f->eth->dst, port_of(f)->cluster_mac))
+		return other_door(ctx, f);
+	if (f->type == esl_htons(ESL_ETHERTYPE_ARP))
+		return arp(f);
+	if (!is_ip(f))
+		return ESL_NOT_IP;
+	reason = espalier_parse(ctx, &h);
+	if (reason)
+		return reason;
+	reason = espalier_cluster(ctx, &h, decided);
+	return reason == ESL_ND_LEADER ? espalier_solicitation(ctx) : reason;
 }
 
 /* The short way; 0 where the frame needs a closer look. */
-static __always_inline int foreign(struct xdp_md *ctx, const struct esl_config *config)
+static __always_inline int decide_simple(struct xdp_md *ctx, const struct esl_config *config)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-
-	__u32 ifindex = ctx->ingress_ifindex;
+	__u32 ifindex = ctx->ingress_ifindex, role = ESL_OUTSIDE;
+	const struct esl_eth *eth = data;
 	const struct esl_port *port;
+	struct esl_packet p;
+	const void *l3;
+	__be16 type;
 
 	if (!config->abi)
 		return 0;
 	port = &config->port[ESL_OUTSIDE];
 	if (ifindex != port->ifindex) {
+		role = ESL_INSIDE;
 		port = &config->port[ESL_INSIDE];
 		if (ifindex != port->ifindex)
 			return 0;
 	}
-	return esl_decide_foreign(config, port, data, end);
+	if ((const void *)(eth + 1) > end || !esl_mac_equal(eth->dst, port->cluster_mac))
+		return 0;
+	l3 = esl_find_l3(eth, end, &type);
+	if (!l3 || !esl_read_simple(l3, end, type, &p))
+		return 0;
+	return esl_decide_simple(config, role, &p, NULL);
 }
 
 #endif

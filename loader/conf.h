@@ -8,6 +8,7 @@
 
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <espalier/abi.h>
@@ -16,16 +17,35 @@
 
 enum esl_mode { ESL_MODE_NATIVE, ESL_MODE_SKB };
 
+/* How switches bring the cluster's frames to all members. */
+enum esl_mac_mode {
+	ESL_MAC_MULTICAST,	/* a multicast MAC that no protocol uses: flooded */
+	ESL_MAC_IGMP,		/* the MAC of an IPv4 group that the members join (RFC 1112) */
+	ESL_MAC_UNICAST,	/* a unicast MAC that no switch ever learns: flooded */
+};
+
 struct esl_conf_side {
-	char interface[IFNAMSIZ];
-	__be32 cluster_addr;
-	__u8 cluster_mac[ESL_MAC_LEN];	/* default 03:bf: and the address */
+	char interface[IFNAMSIZ];	/* the NIC */
+	char device[IFNAMSIZ];		/* where the stack gets its packets: the NIC, or a VLAN device on it */
+	__be32 cluster_addr;		/* 0: none, then there is the other */
+	struct esl_addr cluster_addr6;	/* all 0: none */
+	__u8 cluster_mac[ESL_MAC_LEN];	/* default by mac_mode and address */
+	enum esl_scheme scheme;		/* inside: of plain packets; outside: of IPsec, by number or by SPI */
 };
 
 struct esl_conf_member {
 	__u32 id;
 	struct sockaddr_in sync;	/* where its announcements come from and go to */
+	__u32 weight;			/* share of the slots, 1 to 1000, default 100 */
 };
+
+/* What the cluster cannot know of a peer by itself. */
+struct esl_conf_peer {
+	struct esl_addr addr;
+	__u32 window;			/* its replay window in packets */
+};
+
+#define ESL_PEERS_MAX 1024
 
 struct esl_conf {
 	__u32 member;			/* own id, one of members */
@@ -34,7 +54,16 @@ struct esl_conf {
 	size_t member_count;
 	struct esl_lanes lanes;		/* L > every id; K a power of two */
 	__u32 burst_shift;
+	__u32 marker_shift;		/* log2 of the mean distance of markers in packets */
+	__u32 peer_window;		/* of peers not listed; 0: as the SA's own window in the kernel */
+	struct esl_conf_peer peers[ESL_PEERS_MAX];
+	size_t peer_count;
 	enum esl_mode mode;
+	enum esl_mac_mode mac_mode;
+	bool answer;			/* the program answers ARP and ND, else only the agent */
+	enum esl_cpu_mode cpu_mode;
+	__u16 cpus[ESL_CPUS_MAX];	/* CPU numbers that owned packets are spread over */
+	__u16 cpu_count;
 	unsigned int renew_ms;		/* deadline renewed this often, */
 	unsigned int lease_ms;		/* this far ahead */
 	unsigned int join_wait_ms;	/* wait this long for members not heard yet */
@@ -43,6 +72,10 @@ struct esl_conf {
 	char bpffs[256];		/* directory of the pinned maps */
 	char run[256];			/* directory of the state file and status socket */
 };
+
+/* Fill the dispatch part of a table from the configuration: members, weights,
+ * schemes, markers; not the epoch. */
+void esl_conf_table(const struct esl_conf *c, struct esl_table *t);
 
 /*
  * Read path into *c.  Returns 0, or a negative errno with one sentence in

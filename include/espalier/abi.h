@@ -10,17 +10,23 @@
  *
  *   espalier_config   one record, mmapable. Identity, NICs, addresses and key are
  *                     written by the loader and the agent while the deadline is
- *                     0; deadline, leader and slot tables by the agent, field
- *                     by field
+ *                     0; deadline, leader and tables by the agent, field by field
  *   espalier_counts   per CPU, by enum esl_reason. Written by the programs
  *   espalier_own      the member's own addresses. Written by the loader and the agent
  *   espalier_sa_in    inbound SAs by esl_sa_key. Written by the agent
  *   espalier_sa_seq   per CPU, by esl_sa_in.index: what was seen. Written by XDP
  *   espalier_sa_out   outbound SAs by esl_sa_key. Written once per SA by the agent
  *   espalier_guard    mmapable, by esl_sa_out.index: guard.h says who writes what
- *   espalier_frag     LRU: ESP fragments whose first part passed. Written by XDP
- *   espalier_frag_out LRU: the same for the guard
- *   espalier_events   ring buffer of esl_event from the guard to the agent
+ *   espalier_frag     LRU: enum esl_frag_owner of fragmented packets for a cluster
+ *                     address. Written by XDP
+ *   espalier_frag_out LRU: fragmented packets whose first part passed the guard
+ *   espalier_turns    per CPU, by role: the counted schemes. Written by XDP
+ *   espalier_sessions mmapable, by bucket: the session table. Written by XDP and,
+ *                     with the leader's assignments, by the agent
+ *   espalier_policies longest prefix, by destination: which slot all packets of a
+ *                     policy go to. Written by the agent
+ *   espalier_cpus     CPU map: where owned packets go on. Written by the loader
+ *   espalier_events   ring buffer of esl_event from the programs to the agent
  */
 #ifndef ESPALIER_ABI_H
 #define ESPALIER_ABI_H
@@ -32,16 +38,17 @@
 #include "reason.h"
 #include "types.h"
 
-#define ESL_ABI_VERSION 1
+#define ESL_ABI_VERSION 2
 #define ESL_MAP_PREFIX "espalier_"
 #define ESL_PROG_XDP "espalier_xdp"
 #define ESL_PROG_GUARD "espalier_egress"
 #define ESL_PROG_RETYPE "espalier_retype"
 
-#define ESL_MEMBERS_MAX 64
 #define ESL_SA_MAX 16384
 #define ESL_OWN_MAX 256
 #define ESL_FRAG_MAX 8192
+#define ESL_POLICIES_MAX 16384
+#define ESL_CPUS_MAX 64
 #define ESL_EVENTS_BYTES (256 * 1024)
 
 /* skb->tc_index of a packet whose number the guard on the gate device passed. */
@@ -52,10 +59,15 @@ enum esl_role { ESL_INSIDE, ESL_OUTSIDE, ESL_ROLES };
 /* One NIC of the member. ifindex 0: not configured. */
 struct esl_port {
 	__u32 ifindex;
-	__be32 cluster_addr;
+	__be32 cluster_addr;		/* 0: none */
+	struct esl_addr cluster_addr6;	/* all 0: none */
 	__u8 cluster_mac[ESL_MAC_LEN];
 	__u8 mac[ESL_MAC_LEN];
+	__u32 answer;			/* 1: the program may send a frame back by this NIC */
 };
+
+/* How owned packets are spread over the CPUs of their member. */
+enum esl_cpu_mode { ESL_CPU_OFF, ESL_CPU_FLOW, ESL_CPU_PACKET };
 
 /*
  * The identity up to ESL_IDENTITY_SIZE, then what changes while packets flow.
@@ -66,14 +78,17 @@ struct esl_config {
 	__u32 abi;		/* ESL_ABI_VERSION; 0: the programs are inert */
 	__u32 member;		/* own member id */
 	__u32 gate_ifindex;	/* device whose guard sends on to the outside NIC; 0: none */
-	__u32 burst_shift;	/* log2 B of the ESP dispatch */
+	__u16 cpu_mode;		/* enum esl_cpu_mode */
+	__u16 cpu_count;	/* entries of espalier_cpus in use */
 	struct esl_port port[ESL_ROLES];
 	struct esl_hash_key key;
 
 	__u64 deadline_ns;	/* forward before it only; 0: silent */
 	__u32 leader;		/* 1: this member is the leader */
-	__u32 table;		/* which of the slot tables holds */
-	struct esl_slot_table slots[2];
+	__u32 current;		/* which of the tables holds */
+	__u32 policies;		/* entries of espalier_policies; 0: it is not looked up */
+	__u32 changing;		/* 1: owned IPsec packets are dropped: the outside scheme changes */
+	struct esl_table table[2];
 };
 
 #define ESL_IDENTITY_SIZE offsetof(struct esl_config, deadline_ns)
@@ -83,12 +98,7 @@ struct esl_count {
 	__u64 bytes;
 };
 
-/* IPv4 addresses are mapped, ::ffff:a.b.c.d. */
-struct esl_addr {
-	__u8 byte[16];
-};
-
-/* RFC 4301: an SA is found by SPI, destination and protocol. */
+/* RFC 4301: an SA is found by SPI, destination and protocol (ESP, also in UDP, or AH). */
 struct esl_sa_key {
 	struct esl_addr daddr;
 	__u32 spi;
@@ -116,41 +126,74 @@ struct esl_sa_out {
 	__u32 esn;		/* 1: 64-bit numbers */
 };
 
+/* The stack of the receiver joins fragments of equal keys (RFC 791; RFC 8200
+ * section 4.5: the protocol is no part of it). */
 struct esl_frag_key {
-	__be32 saddr;
-	__be32 daddr;
-	__be16 id;
-	__u16 protocol;
+	struct esl_addr saddr;
+	struct esl_addr daddr;
+	__be32 id;
+	__u32 protocol;		/* 0 for IPv6 */
+};
+
+enum esl_frag_owner {
+	ESL_FRAG_MINE = 1,	/* the first part was taken here */
+	ESL_FRAG_OTHER,		/* the first part is IPsec of another member */
+};
+
+/* Key of espalier_policies: IPv4 prefixes are those of mapped addresses, 96 longer. */
+struct esl_policy_key {
+	__u32 prefixlen;
+	struct esl_addr daddr;
+};
+
+struct esl_policy {
+	__u32 slot;		/* of all packets; ESL_SLOTS: as the scheme says */
 };
 
 enum esl_event_kind {
 	ESL_EVENT_HALF,		/* half of the block is used */
 	ESL_EVENT_DROP,		/* the guard dropped a number: the jump is late */
+	ESL_EVENT_SESSION,	/* at the leader: a new session; seq is its hash, index its member */
 };
 
 struct esl_event {
-	__u64 seq;		/* the number that caused it */
-	__u32 index;		/* of espalier_guard */
+	__u64 seq;		/* the number that caused it, or the hash of a session */
+	__u32 index;		/* of espalier_guard, or a member id */
 	__u16 kind;		/* enum esl_event_kind */
 	__u16 reason;		/* enum esl_reason */
 };
 
-ESL_STATIC_ASSERT(sizeof(struct esl_port) == 20, "port");
-ESL_STATIC_ASSERT(ESL_IDENTITY_SIZE == 16 + 2 * 20 + 8 * ESL_HASH_WORDS, "identity");
-ESL_STATIC_ASSERT(sizeof(struct esl_config) == ESL_IDENTITY_SIZE + 16 + 2 * ESL_SLOTS, "config");
+esl_inline struct esl_frag_key esl_frag_key(const struct esl_packet *p)
+{
+	struct esl_frag_key key = {
+		.saddr = esl_packet_saddr(p),
+		.daddr = esl_packet_daddr(p),
+		.id = p->id,
+		.protocol = p->family == 6 ? 0 : p->protocol,
+	};
+
+	return key;
+}
+
+/* spi in host byte order; protocol: ESP, also in UDP, or AH. */
+esl_inline struct esl_sa_key esl_sa_key(const struct esl_packet *p, __u32 spi, __u32 protocol)
+{
+	struct esl_sa_key key = { .daddr = esl_packet_daddr(p), .spi = spi, .protocol = protocol };
+
+	return key;
+}
+
+ESL_STATIC_ASSERT(sizeof(struct esl_port) == 40, "port");
+ESL_STATIC_ASSERT(sizeof(struct esl_table) == ESL_SLOTS + ESL_MEMBERS_MAX + 24, "table");
+ESL_STATIC_ASSERT(ESL_IDENTITY_SIZE == 16 + 2 * 40 + 8 * ESL_HASH_WORDS, "identity");
+ESL_STATIC_ASSERT(sizeof(struct esl_config) == ESL_IDENTITY_SIZE + 24 + 2 * sizeof(struct esl_table),
+		  "config");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_key) == 24, "SA key");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_in) == 16, "inbound SA");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_seq) == 24, "sequence record");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_out) == 16, "outbound SA");
-ESL_STATIC_ASSERT(sizeof(struct esl_frag_key) == 12, "fragment key");
+ESL_STATIC_ASSERT(sizeof(struct esl_frag_key) == 40, "fragment key");
+ESL_STATIC_ASSERT(sizeof(struct esl_policy_key) == 20, "policy key");
 ESL_STATIC_ASSERT(sizeof(struct esl_event) == 16, "event");
-
-esl_inline struct esl_addr esl_addr_from_ipv4(__be32 a)
-{
-	struct esl_addr r = { .byte = { [10] = 0xff, [11] = 0xff } };
-
-	__builtin_memcpy(&r.byte[12], &a, sizeof(a));
-	return r;
-}
 
 #endif

@@ -1,106 +1,283 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Whose packet is it?  The decision of the XDP program for a frame on the
- * cluster MAC, from the packet and the pinned configuration alone: no
- * per-SA look-up, no atomic, no clock.  DESIGN: "A packet's way", 1 to 7.
+ * cluster MAC, from the packet and the pinned configuration: no per-SA
+ * look-up, no atomic, no clock.  DESIGN: "A packet's way", 1 to 7.
+ *
+ * Some schemes need more than the packet.  Whoever includes this header says
+ * where that lies, by the two functions below: the BPF program in maps, host
+ * code in memory (tables.h).
  */
 #ifndef ESPALIER_DECIDE_H
 #define ESPALIER_DECIDE_H
 
 #include "abi.h"
 
-esl_inline bool esl_is_cluster_addr(const struct esl_config *c, __be32 addr)
+struct esl_tables;
+
+/* The policy with the longest prefix of the packet's destination. */
+esl_inline const struct esl_policy *esl_tables_policy(struct esl_tables *tables,
+						      const struct esl_addr *daddr);
+/*
+ * Owner by a scheme that counts or keeps a table: esl_owner_counted() or
+ * esl_owner_session() with what they need.  role: of the NIC; hash: of packet
+ * or session; len: of the packet in bytes.
+ */
+esl_inline __u32 esl_tables_owner(struct esl_tables *tables, const struct esl_config *c, __u32 role,
+				  __u64 hash, __u32 len);
+
+esl_inline const struct esl_table *esl_table(const struct esl_config *c)
 {
-	return addr == c->port[ESL_OUTSIDE].cluster_addr || addr == c->port[ESL_INSIDE].cluster_addr;
+	return &c->table[c->current & 1];
 }
 
-esl_inline __u32 esl_slot_member(const struct esl_config *c, __u32 slot)
+esl_inline bool esl_is_cluster_ipv4(const struct esl_config *c, __be32 addr)
 {
-	return c->slots[c->table & 1].member[slot % ESL_SLOTS];
+	return addr && (addr == c->port[ESL_OUTSIDE].cluster_addr || addr == c->port[ESL_INSIDE].cluster_addr);
 }
 
-esl_inline bool esl_slot_foreign(const struct esl_config *c, __u32 slot)
+esl_inline bool esl_is_cluster_ipv6(const struct esl_config *c, const void *addr)
 {
-	__u32 member = esl_slot_member(c, slot);
-
-	return member != c->member && member != ESL_NO_MEMBER;
+	return (esl_addr_equal(addr, &c->port[ESL_OUTSIDE].cluster_addr6) ||
+		esl_addr_equal(addr, &c->port[ESL_INSIDE].cluster_addr6)) &&
+	       !esl_addr_none(addr);
 }
 
-/* foreign where the slot is another member's, else owned. */
-esl_inline int esl_slot_owner(const struct esl_config *c, __u32 slot, int owned, int foreign)
+esl_inline bool esl_is_to_cluster(const struct esl_config *c, const struct esl_packet *p)
 {
-	if (esl_slot_foreign(c, slot))
-		return foreign;
-	return esl_slot_member(c, slot) == ESL_NO_MEMBER ? ESL_NO_SLOT : owned;
+	return p->family == 6 ? esl_is_cluster_ipv6(c, p->addr + 16) :
+				esl_is_cluster_ipv4(c, *(const __be32 *)(p->addr + 4));
 }
 
-/* w: SPI and number, the packet's first two words. */
-esl_inline __u32 esl_slot_of_esp(const struct esl_config *c, const struct esl_packet *p, const __u32 *w)
+esl_inline bool esl_is_from_cluster(const struct esl_config *c, const struct esl_packet *p)
 {
-	return esl_slot_esp(&c->key, w[0], p->daddr, esl_ntohl(w[1]), c->burst_shift);
+	return p->family == 6 ? esl_is_cluster_ipv6(c, p->addr) :
+				esl_is_cluster_ipv4(c, *(const __be32 *)p->addr);
 }
 
-/* An ESP packet to a cluster address, from the outside. */
-esl_inline int esl_decide_esp(const struct esl_config *c, const struct esl_packet *p)
+/* Such a packet is for every member's own stack: IGMP and MLD queries come on
+ * the cluster MAC where that is a group's. */
+esl_inline bool esl_is_to_group(const struct esl_packet *p)
 {
-	const __u32 *w = esl_l4(p, 2);
-
-	return w ? esl_slot_owner(c, esl_slot_of_esp(c, p, w), ESL_OWNED_ESP, ESL_FOREIGN_ESP) : ESL_BAD_ESP;
+	return p->family == 6 ? p->addr[16] == 0xff : (p->addr[4] & 0xf0) == 0xe0;
 }
 
-/* A packet to a cluster address itself. ESP fragments after the first have no
- * number: OWNED_FRAGMENT means "if the first one was mine", the caller knows. */
-esl_inline int esl_decide_local(const struct esl_config *c, __u32 role, const struct esl_packet *p)
+/* owned where member is this one, foreign where it is another. */
+esl_inline int esl_by_owner(const struct esl_config *c, __u32 member, int owned, int foreign)
 {
-	bool esp = p->protocol == ESL_IPPROTO_ESP;
-
-	if (esp || p->protocol == ESL_IPPROTO_AH || esl_is_natt_to(p)) {
-		if (role != ESL_OUTSIDE)
-			return ESL_WRONG_SIDE;
-		if (!esp)
-			return ESL_UNSUPPORTED;
-		return p->later_fragment ? ESL_OWNED_FRAGMENT : esl_decide_esp(c, p);
-	}
-	if (esl_is_icmp_error(p))
-		return ESL_ICMP_ERROR;
-	return c->leader ? ESL_LOCAL_LEADER : ESL_LOCAL_OTHER;
+	if (member == c->member)
+		return owned;
+	return member == ESL_NO_MEMBER ? ESL_NO_SLOT : foreign;
 }
 
-/* An IPv4 packet that came on the cluster MAC of the NIC with this role. */
-esl_inline int esl_decide_cluster(const struct esl_config *c, __u32 role, const struct esl_packet *p)
+esl_inline __u32 esl_slot_owner(const struct esl_table *t, __u32 slot)
 {
-	if (esl_is_cluster_addr(c, p->daddr))
-		return esl_decide_local(c, role, p);
-	return esl_slot_owner(c, esl_slot_plain(&c->key, p), ESL_OWNED_PLAIN, ESL_FOREIGN_PLAIN);
+	return t->slot[slot % ESL_SLOTS];
+}
+
+/* Owner of an IPsec packet with this SPI and number (as on the wire). */
+esl_inline __u32 esl_owner_ipsec(const struct esl_config *c, const struct esl_packet *p, const __u32 *spi_seq)
+{
+	const struct esl_table *t = esl_table(c);
+
+	return esl_slot_owner(t, esl_slot_esp(&c->key, spi_seq[0], esl_daddr_word(p), esl_ntohl(spi_seq[1]),
+					      t->esp_shift));
+}
+
+/* s: the counts of the NIC with this role, on this CPU. */
+esl_inline __u32 esl_owner_counted(const struct esl_table *t, struct esl_turns *s, __u64 hash, __u32 len)
+{
+	bool sqf = t->scheme == ESL_SCHEME_PACKET_SQF;
+
+	esl_turns_align(s, t, sqf, hash);
+	return sqf ? esl_turn_sqf(s, t, len) : esl_turn_rr(s, t);
+}
+
+/* b: bucket esl_session_bucket(hash). *added: the others are to be told. */
+esl_inline __u32 esl_owner_session(const struct esl_table *t, struct esl_turns *s, struct esl_sessions *b,
+				   __u64 hash, __u32 len, bool *added)
+{
+	return esl_turn_session(s, t, b, hash, len, t->scheme == ESL_SCHEME_SESSION_SQF, added);
+}
+
+/* The slot of a policy that keeps all its packets on one member, or ESL_SLOTS. */
+esl_inline __u32 esl_policy_slot(const struct esl_config *c, const struct esl_packet *p,
+				 struct esl_tables *tables)
+{
+	const struct esl_policy *policy;
+	struct esl_addr daddr;
+
+	if (!c->policies)
+		return ESL_SLOTS;
+	daddr = esl_packet_daddr(p);
+	policy = esl_tables_policy(tables, &daddr);
+	return policy ? policy->slot : ESL_SLOTS;
 }
 
 /*
- * The short way to FOREIGN_ESP and FOREIGN_PLAIN, which is most of what a
- * member sees: whole packets without IP options that have all the words of
- * the hash.  Returns one of the two, and then esl_decide_cluster() would too,
- * or 0 where it has to be asked.  Whether the frame holds all that the packet
- * claims does not matter here: it is dropped anyway.
+ * Owner of a packet that is to be forwarded.  To be called once for each
+ * packet that arrives: the counted schemes count it.
  */
-esl_inline int esl_decide_foreign(const struct esl_config *c, const struct esl_port *port, const void *data,
-				  const void *end)
+esl_inline __u32 esl_owner_plain(const struct esl_config *c, __u32 role, const struct esl_packet *p,
+				 struct esl_tables *tables)
 {
-	const struct esl_eth *eth = data;
-	const struct esl_ipv4 *ip = (const void *)(eth + 1);
-	struct esl_packet p;
+	const struct esl_table *t = esl_table(c);
+	__u32 slot = esl_policy_slot(c, p, tables);
 
-	if ((const void *)((const __u8 *)(ip + 1) + ESL_L4_BYTES) > end ||
-	    eth->type != esl_htons(ESL_ETHERTYPE_IPV4) ||
-	    !esl_mac_equal(eth->dst, port->cluster_mac) || ip->version_ihl != 0x45)
+	if (slot < ESL_SLOTS)
+		return esl_slot_owner(t, slot);
+	switch (t->scheme) {
+	case ESL_SCHEME_PACKET_RR:
+	case ESL_SCHEME_PACKET_SQF:
+		return esl_tables_owner(tables, c, role, esl_hash_packet(&c->key, p), p->len);
+	case ESL_SCHEME_SESSION_RR:
+	case ESL_SCHEME_SESSION_SQF:
+		return esl_tables_owner(tables, c, role, esl_hash_flow(&c->key, p), p->len);
+	case ESL_SCHEME_SESSION_HASH:
+		return esl_slot_owner(t, esl_hash_slot(esl_hash_flow(&c->key, p)));
+	}
+	return esl_slot_owner(t, esl_hash_slot(esl_hash_packet(&c->key, p)));
+}
+
+/* An IPsec packet to a cluster address, no later fragment. */
+esl_inline int esl_decide_ipsec(const struct esl_config *c, const struct esl_packet *p, enum esl_kind kind)
+{
+	const __u32 *w = esl_spi_seq(p, kind);
+	__u32 member;
+
+	if (!w)
+		return kind == ESL_KIND_AH ? ESL_BAD_AH : ESL_BAD_ESP;
+	member = esl_owner_ipsec(c, p, w);
+	switch (kind) {
+	case ESL_KIND_AH:
+		return esl_by_owner(c, member, ESL_OWNED_AH, ESL_FOREIGN_AH);
+	case ESL_KIND_NATT:
+		return esl_by_owner(c, member, ESL_OWNED_NATT, ESL_FOREIGN_NATT);
+	default:
+		return esl_by_owner(c, member, ESL_OWNED_ESP, ESL_FOREIGN_ESP);
+	}
+}
+
+esl_inline bool esl_is_ipsec(enum esl_kind kind)
+{
+	return kind == ESL_KIND_ESP || kind == ESL_KIND_AH || kind == ESL_KIND_NATT;
+}
+
+esl_inline int esl_for_leader(const struct esl_config *c, int leader, int other)
+{
+	return c->leader ? leader : other;
+}
+
+/* Whose later fragments only the first one tells: those of IPsec, of UDP, which
+ * may be IPsec, and of IPv6, where the protocol in them means nothing. */
+esl_inline bool esl_first_decides(const struct esl_packet *p)
+{
+	return p->family == 6 || p->protocol == ESL_IPPROTO_ESP || p->protocol == ESL_IPPROTO_AH ||
+	       p->protocol == ESL_IPPROTO_UDP;
+}
+
+/*
+ * A packet to a cluster address itself.  OWNED_FRAGMENT means "as the first
+ * fragment", which the caller remembers: esl_decide_later().
+ */
+esl_inline int esl_decide_local(const struct esl_config *c, __u32 role, const struct esl_packet *p)
+{
+	enum esl_kind kind = esl_kind_of(p, true);
+
+	if (role != ESL_OUTSIDE && (esl_is_ipsec(kind) || kind == ESL_KIND_KEEPALIVE))
+		return ESL_WRONG_SIDE;
+	if (p->later_fragment)
+		return esl_first_decides(p) && role == ESL_OUTSIDE ?
+			       ESL_OWNED_FRAGMENT : esl_for_leader(c, ESL_LOCAL_LEADER, ESL_LOCAL_OTHER);
+	if (esl_is_ipsec(kind))
+		return esl_decide_ipsec(c, p, kind);
+	switch (kind) {
+	case ESL_KIND_KEEPALIVE:
+		return ESL_NAT_KEEPALIVE;
+	case ESL_KIND_BAD_UDP:
+		return ESL_BAD_UDP;
+	case ESL_KIND_ICMP_ERROR:
+		return ESL_ICMP_ERROR;
+	case ESL_KIND_NS:
+		return esl_for_leader(c, ESL_ND_LEADER, ESL_ND_OTHER);
+	default:
+		return esl_for_leader(c, ESL_LOCAL_LEADER, ESL_LOCAL_OTHER);
+	}
+}
+
+/*
+ * A later fragment whose first one had this owner: enum esl_frag_owner, or 0
+ * for not known.  What is not known to be IPsec may be IKE, and is the leader's.
+ */
+esl_inline int esl_decide_later(const struct esl_config *c, const struct esl_packet *p, __u32 owner)
+{
+	if (owner == ESL_FRAG_MINE)
+		return ESL_OWNED_FRAGMENT;
+	if (owner == ESL_FRAG_OTHER || p->protocol == ESL_IPPROTO_ESP || p->protocol == ESL_IPPROTO_AH)
+		return ESL_FRAGMENT_UNKNOWN;
+	return esl_for_leader(c, ESL_LOCAL_LEADER, ESL_LOCAL_OTHER);
+}
+
+/* An IP packet that came on the cluster MAC of the NIC with this role; once
+ * for each that arrives. */
+esl_inline int esl_decide(const struct esl_config *c, __u32 role, const struct esl_packet *p,
+			  struct esl_tables *tables)
+{
+	if (esl_is_to_cluster(c, p))
+		return esl_decide_local(c, role, p);
+	if (esl_is_to_group(p))
+		return ESL_GROUP;
+	return esl_by_owner(c, esl_owner_plain(c, role, p, tables), ESL_OWNED_PLAIN, ESL_FOREIGN_PLAIN);
+}
+
+/* Is this a whole packet that has all the words of the hash, without options or
+ * extension headers? Then *p is filled. */
+esl_inline bool esl_read_simple(const void *l3, const void *end, __be16 type, struct esl_packet *p)
+{
+	if (type == esl_htons(ESL_ETHERTYPE_IPV4)) {
+		const struct esl_ipv4 *ip = l3;
+
+		if ((const void *)((const __u8 *)(ip + 1) + ESL_L4_BYTES) > end || ip->version_ihl != 0x45)
+			return false;
+		esl_read_ipv4(ip, sizeof(*ip), end, p);
+	} else if (type == esl_htons(ESL_ETHERTYPE_IPV6)) {
+		const struct esl_ipv6 *ip = l3;
+
+		if ((const void *)((const __u8 *)(ip + 1) + ESL_L4_BYTES) > end ||
+		    (ip->version_class_label & esl_htonl(0xf0000000)) != esl_htonl(0x60000000))
+			return false;
+		esl_read_ipv6(ip, end, p);
+		if (esl_is_extension(p->protocol))
+			return false;
+	} else {
+		return false;
+	}
+	if (p->fragment || p->l4_len < ESL_L4_BYTES)
+		return false;
+	p->l4_sure = ESL_L4_BYTES;
+	return true;
+}
+
+/*
+ * The short way, for most of what a member sees: returns what esl_decide()
+ * would for a simple packet that is plain or IPsec, or 0 where it has to be
+ * asked.  Whether the frame holds all that the packet claims matters to the
+ * owner only, who looks.
+ */
+esl_inline int esl_decide_simple(const struct esl_config *c, __u32 role, const struct esl_packet *p,
+				 struct esl_tables *tables)
+{
+	enum esl_kind kind;
+
+	if (esl_is_to_group(p))
 		return 0;
-	esl_read_ipv4(ip, sizeof(*ip), end, &p);
-	if (p.fragment || p.tot_len < sizeof(*ip) + ESL_L4_BYTES)
+	if (!esl_is_to_cluster(c, p))
+		return esl_by_owner(c, esl_owner_plain(c, role, p, tables), ESL_OWNED_PLAIN,
+				    ESL_FOREIGN_PLAIN);
+	if (role != ESL_OUTSIDE)
 		return 0;
-	p.l4_sure = ESL_L4_BYTES;
-	if (!esl_is_cluster_addr(c, p.daddr))
-		return esl_slot_foreign(c, esl_slot_plain(&c->key, &p)) ? ESL_FOREIGN_PLAIN : 0;
-	if (p.protocol == ESL_IPPROTO_ESP && port == &c->port[ESL_OUTSIDE])
-		return esl_slot_foreign(c, esl_slot_of_esp(c, &p, esl_l4(&p, 2))) ? ESL_FOREIGN_ESP : 0;
-	return 0;
+	kind = esl_kind_of(p, true);
+	return esl_is_ipsec(kind) ? esl_decide_ipsec(c, p, kind) : 0;
 }
 
 #endif

@@ -44,6 +44,34 @@
 /* Eight bytes of a packet in one load. Both targets load unaligned words. */
 typedef __u64 __attribute__((may_alias)) esl_wide;
 
+/* An IPv6 address as on the wire; IPv4 is mapped, ::ffff:a.b.c.d (RFC 4291). */
+struct esl_addr {
+	__u8 byte[16];
+};
+
+esl_inline struct esl_addr esl_addr_from_ipv4(__be32 a)
+{
+	struct esl_addr r = { .byte = { [10] = 0xff, [11] = 0xff } };
+
+	__builtin_memcpy(&r.byte[12], &a, sizeof(a));
+	return r;
+}
+
+esl_inline bool esl_addr_equal(const void *a, const void *b)
+{
+	const esl_wide *x = a, *y = b;
+
+	return x[0] == y[0] && x[1] == y[1];
+}
+
+/* All bytes 0: no address is configured. */
+esl_inline bool esl_addr_none(const void *a)
+{
+	const esl_wide *x = a;
+
+	return !(x[0] | x[1]);
+}
+
 #ifndef ESL_UNROLL
 #ifdef __clang__
 #define ESL_UNROLL _Pragma("unroll")
