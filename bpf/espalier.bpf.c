@@ -31,43 +31,51 @@ static __always_inline bool passes(int reason)
 	return is_in(pass_mask, reason);
 }
 
-/* A global function: the verifier looks at it once, and the short way keeps its
- * registers. decided: what that one said, or 0. */
-__attribute__((noinline)) int espalier_closer(struct xdp_md *ctx, __u32 decided)
+static __always_inline int action(int verdict)
 {
-	const struct esl_config *config = esl_config();
-	int verdict, reason = ESL_INERT;
-	struct frame f;
+	__u32 cpu = (__u32)verdict >> 16;
+	int reason = verdict & 0xffff;
 
-	if (!config)
-		return XDP_ABORTED;
-	if (frame_of(ctx, &f))
-		verdict = inspect(ctx, &f, decided);
-	else
-		verdict = f.role == ESL_ROLES ? ESL_INERT : ESL_SHORT_FRAME;
-	reason = verdict & 0xffff;
-	esl_count(reason, f.len);
 	if (is_in(answer_mask, reason))
 		return XDP_TX;
 	if (!passes(reason))
 		return XDP_DROP;
-	return verdict >> 16 ? bpf_redirect_map(&espalier_cpus, (__u32)(verdict >> 16) - 1, XDP_PASS) : XDP_PASS;
+	return cpu ? bpf_redirect_map(&espalier_cpus, cpu - 1, XDP_PASS) : XDP_PASS;
+}
+
+/* A global function: the verifier looks at it once, and the short way keeps its
+ * registers. */
+__attribute__((noinline)) int espalier_closer(struct xdp_md *ctx)
+{
+	struct frame f;
+	int verdict;
+
+	if (frame_of(ctx, &f))
+		verdict = inspect(ctx, &f);
+	else
+		verdict = f.role == ESL_ROLES ? ESL_INERT : ESL_SHORT_FRAME;
+	esl_count(verdict & 0xffff, f.len);
+	return action(verdict);
 }
 
 /* "frags": a jumbo frame lies in several buffers, all headers in the first. */
 SEC("xdp.frags")
 int espalier_xdp(struct xdp_md *ctx)
 {
-	const struct esl_config *config = esl_config();
-	int reason;
+	struct frame f = {
+		.eth = (void *)(long)ctx->data,
+		.end = (void *)(long)ctx->data_end,
+		.config = esl_config(),
+	};
+	int verdict;
 
-	if (!config)
+	if (!f.config)
 		return XDP_ABORTED;
-	reason = decide_simple(ctx, config);
-	if (reason != ESL_FOREIGN_PLAIN && !is_in(foreign_ipsec_mask, reason))
-		return espalier_closer(ctx, reason);
-	esl_count(reason, ctx->data_end - ctx->data);
-	return XDP_DROP;
+	verdict = simple(ctx, &f);
+	if (!verdict)
+		return espalier_closer(ctx);
+	esl_count(verdict & 0xffff, f.len);
+	return is_foreign(verdict) ? XDP_DROP : action(verdict);
 }
 
 SEC("tc")

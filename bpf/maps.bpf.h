@@ -143,9 +143,9 @@ static __always_inline void esl_count(__u32 reason, __u64 bytes)
 	}
 }
 
-esl_inline const struct esl_policy *esl_tables_policy(struct esl_tables *tables, const struct esl_addr *daddr)
+esl_inline const struct esl_policy *esl_tables_policy(struct esl_tables *tables, const struct esl_packet *p)
 {
-	struct esl_policy_key key = { .prefixlen = 128, .daddr = *daddr };
+	struct esl_policy_key key = { .prefixlen = 128, .daddr = esl_packet_daddr(p) };
 
 	(void)tables;
 	return bpf_map_lookup_elem(&espalier_policies, &key);

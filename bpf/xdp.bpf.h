@@ -20,16 +20,26 @@
 
 #define BIT(reason) (1ULL << ESL_##reason)
 static const __u64 ipsec_mask = BIT(OWNED_ESP) | BIT(OWNED_AH) | BIT(OWNED_NATT);
-static const __u64 owned_mask = BIT(OWNED_ESP) | BIT(OWNED_AH) | BIT(OWNED_NATT) | BIT(OWNED_PLAIN) |
-				BIT(OWNED_FRAGMENT);
 static const __u64 taken_mask = BIT(OWNED_ESP) | BIT(OWNED_AH) | BIT(OWNED_NATT) | BIT(OWNED_PLAIN) |
 				BIT(OWNED_FRAGMENT) | BIT(LOCAL_LEADER) | BIT(ICMP_ERROR);
-static const __u64 foreign_ipsec_mask = BIT(FOREIGN_ESP) | BIT(FOREIGN_AH) | BIT(FOREIGN_NATT);
 #undef BIT
 
 static __always_inline bool is_in(__u64 mask, int reason)
 {
 	return mask >> (reason & 63) & 1;
+}
+
+ESL_STATIC_ASSERT(ESL_OWNED_FRAGMENT == ESL_OWNED_PLAIN + 4 && ESL_FOREIGN_NATT == ESL_FOREIGN_PLAIN + 3,
+		  "reasons in a row");
+
+static __always_inline bool is_owned(int reason)
+{
+	return (__u32)(reason - ESL_OWNED_PLAIN) <= ESL_OWNED_FRAGMENT - ESL_OWNED_PLAIN;
+}
+
+static __always_inline bool is_foreign(int reason)
+{
+	return (__u32)(reason - ESL_FOREIGN_PLAIN) <= ESL_FOREIGN_NATT - ESL_FOREIGN_PLAIN;
 }
 
 static __always_inline enum esl_kind kind_of(int reason)
@@ -72,32 +82,40 @@ static __always_inline int admit_ipsec(const struct esl_packet *p, int reason)
 	return reason;
 }
 
-/* Linux peers fragment after encryption: only the first part carries the
- * number, and its owner takes the rest. */
-static __always_inline int later_fragment(const struct frame *f, const struct esl_packet *p)
+/*
+ * Linux peers fragment after encryption: only the first part carries the
+ * number, and its owner takes the rest.  A first part that is not mine ends
+ * what an older one of the same id began: its later parts belong to another
+ * member.  The leader remembers whose are not its own: it takes all others.
+ *
+ * Of a later part: enum esl_frag_owner or 0.  Of a first one, with the reason
+ * for what became of it: 0.
+ */
+__attribute__((noinline)) int espalier_fragment(struct xdp_md *ctx, const struct parsed *h, int reason)
 {
-	struct esl_frag_key key = esl_frag_key(p);
-	const __u32 *owner = bpf_map_lookup_elem(&espalier_frag, &key);
-
-	return esl_decide_later(f->config, p, owner ? *owner : 0);
-}
-
-/* A first part that is not mine ends what an older one of the same id began:
- * its later parts belong to another member. The leader remembers whose are not
- * its own: it takes all others. */
-static __always_inline void note_first_fragment(const struct frame *f, const struct esl_packet *p, int reason)
-{
-	struct esl_frag_key key = esl_frag_key(p);
+	struct esl_frag_key key;
+	struct esl_packet p;
+	const __u32 *known;
+	struct frame f;
 	__u32 owner = 0;
 
+	if (!h || !frame_of(ctx, &f) || !unparse(h, f.eth, f.end, &p) || f.role != ESL_OUTSIDE ||
+	    !esl_first_decides(&p) || !esl_is_to_cluster(f.config, &p))
+		return 0;
+	key = esl_frag_key(&p);
+	if (p.later_fragment) {
+		known = bpf_map_lookup_elem(&espalier_frag, &key);
+		return known ? (int)*known : 0;
+	}
 	if (is_in(ipsec_mask, reason))
 		owner = ESL_FRAG_MINE;
-	else if (f->config->leader && reason != ESL_LOCAL_LEADER)
+	else if (f.config->leader && reason != ESL_LOCAL_LEADER)
 		owner = ESL_FRAG_OTHER;
 	if (owner)
 		bpf_map_update_elem(&espalier_frag, &key, &owner, BPF_ANY);
 	else
 		bpf_map_delete_elem(&espalier_frag, &key);
+	return 0;
 }
 
 /* What the owner of a packet checks before its stack sees it. */
@@ -122,7 +140,7 @@ static __always_inline __s32 cpu_of(const struct frame *f, const struct esl_pack
 	const struct esl_config *c = f->config;
 	__u64 hash = 0;
 
-	if (!c->cpu_mode || !c->cpu_count || !is_in(owned_mask, reason))
+	if (!c->cpu_mode || !c->cpu_count || !is_owned(reason))
 		return -1;
 	if (is_in(ipsec_mask, reason)) {
 		const __u32 *w = esl_spi_seq(p, kind_of(reason));
@@ -139,29 +157,26 @@ static __always_inline __s32 cpu_of(const struct frame *f, const struct esl_pack
 	return (__s32)((hash >> 32 & 0xffff) * c->cpu_count >> 16);
 }
 
-/* decided: what the short way said, or 0. */
-static __always_inline int cluster_ip(const struct frame *f, struct esl_packet *p, int decided)
+/*
+ * A packet that decide.h gave to this member, or whose stack every member's is.
+ * Returns a reason, and in the upper half one more than the entry of
+ * espalier_cpus where the packet goes on.
+ */
+static __always_inline int take(const struct frame *f, const struct esl_packet *p, int reason)
 {
-	int reason = decided ? decided : esl_decide(f->config, f->role, p, NULL);
-
-	if (reason == ESL_OWNED_FRAGMENT)
-		reason = later_fragment(f, p);
-	if (!is_in(taken_mask, reason))
-		return reason;
 	if (esl_mac_equal(f->eth->src, port_of(f)->mac))
 		return ESL_OWN_FRAME;
-	return admit(f, p, reason);
+	reason = admit(f, p, reason);
+	if (!is_in(taken_mask, reason))
+		return reason;
+	/* The stack takes only what is addressed to the NIC: PACKET_HOST. */
+	__builtin_memcpy(f->eth->dst, port_of(f)->mac, ESL_MAC_LEN);
+	return reason | (cpu_of(f, p, reason) + 1) << 16;
 }
 
-static __always_inline bool decides_later_ones(const struct frame *f, const struct esl_packet *p)
-{
-	return p->fragment && !p->later_fragment && f->role == ESL_OUTSIDE && esl_first_decides(p) &&
-	       esl_is_to_cluster(f->config, p);
-}
-
-/* An IP packet on the cluster MAC, which h describes. Returns the reason, and in
- * the upper half one more than the entry of espalier_cpus. */
-__attribute__((noinline)) int espalier_cluster(struct xdp_md *ctx, const struct parsed *h, __u32 decided)
+/* An IP packet on the cluster MAC, which h describes; as take() returns.  owner:
+ * what espalier_fragment() knows of a later fragment. */
+__attribute__((noinline)) int espalier_cluster(struct xdp_md *ctx, const struct parsed *h, __u32 owner)
 {
 	struct esl_packet p;
 	struct frame f;
@@ -170,14 +185,26 @@ __attribute__((noinline)) int espalier_cluster(struct xdp_md *ctx, const struct 
 	if (!h || !frame_of(ctx, &f) || !unparse(h, f.eth, f.end, &p))
 		return ESL_SHORT_FRAME;
 	f.l3_offset = h->l3;
-	reason = cluster_ip(&f, &p, decided);
-	if (decides_later_ones(&f, &p))
-		note_first_fragment(&f, &p, reason);
-	if (!is_in(taken_mask, reason))
-		return reason;
-	/* The stack takes only what is addressed to the NIC: PACKET_HOST. */
-	__builtin_memcpy(f.eth->dst, port_of(&f)->mac, ESL_MAC_LEN);
-	return reason | (cpu_of(&f, &p, reason) + 1) << 16;
+	reason = esl_decide(f.config, f.role, &p, NULL);
+	if (reason == ESL_OWNED_FRAGMENT)
+		reason = esl_decide_later(f.config, &p, owner);
+	return is_in(taken_mask, reason) ? take(&f, &p, reason) : reason;
+}
+
+static __always_inline int cluster_ip(struct xdp_md *ctx)
+{
+	struct parsed h = {};
+	__u32 owner = 0;
+	int verdict = espalier_parse(ctx, &h);
+
+	if (verdict)
+		return verdict;
+	if (h.later_fragment)
+		owner = espalier_fragment(ctx, &h, 0);
+	verdict = espalier_cluster(ctx, &h, owner);
+	if (h.fragment && !h.later_fragment)
+		espalier_fragment(ctx, &h, verdict & 0xffff);
+	return verdict == ESL_ND_LEADER ? espalier_solicitation(ctx) : verdict;
 }
 
 /* The destination of a frame to this member's own MAC must be its own. */
@@ -233,11 +260,8 @@ static __always_inline int other_door(struct xdp_md *ctx, const struct frame *f)
 }
 
 /* Any frame. */
-static __always_inline int inspect(struct xdp_md *ctx, struct frame *f, __u32 decided)
+static __always_inline int inspect(struct xdp_md *ctx, struct frame *f)
 {
-	struct parsed h = {};
-	int reason;
-
 	f->l3 = (void *)esl_find_l3(f->eth, f->end, &f->type);
 	if (!f->l3)
 		return ESL_SHORT_FRAME;
@@ -245,41 +269,53 @@ static __always_inline int inspect(struct xdp_md *ctx, struct frame *f, __u32 de
 		return other_door(ctx, f);
 	if (f->type == esl_htons(ESL_ETHERTYPE_ARP))
 		return arp(f);
-	if (!is_ip(f))
-		return ESL_NOT_IP;
-	reason = espalier_parse(ctx, &h);
-	if (reason)
-		return reason;
-	reason = espalier_cluster(ctx, &h, decided);
-	return reason == ESL_ND_LEADER ? espalier_solicitation(ctx) : reason;
+	return is_ip(f) ? cluster_ip(ctx) : ESL_NOT_IP;
 }
 
-/* The short way; 0 where the frame needs a closer look. */
-static __always_inline int decide_simple(struct xdp_md *ctx, const struct esl_config *config)
+/* type: of what is at f->l3; a constant where the caller knows. */
+static __always_inline int simple_ip(struct xdp_md *ctx, struct frame *f, __be16 type)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 ifindex = ctx->ingress_ifindex, role = ESL_OUTSIDE;
-	const struct esl_eth *eth = data;
-	const struct esl_port *port;
 	struct esl_packet p;
-	const void *l3;
+	int reason;
+
+	if (!esl_read_simple(f->l3, f->end, type, &p))
+		return 0;
+	f->l3_offset = f->l3 - (void *)f->eth;
+	f->len = f->end - (void *)f->eth;
+	/* The rest may lie in further buffers; asking costs 5 ns. */
+	if (f->l3_offset + p.len > f->len)
+		f->len = bpf_xdp_get_buff_len(ctx);
+	reason = esl_decide_simple(f->config, f->role, &p, NULL);
+	return is_owned(reason) ? take(f, &p, reason) : reason;
+}
+
+/*
+ * The short way, for whole packets without options: a verdict as take() returns
+ * it, or 0 where the frame needs a closer look.
+ */
+static __always_inline int simple(struct xdp_md *ctx, struct frame *f)
+{
+	const struct esl_port *port = &f->config->port[ESL_OUTSIDE];
+	__u32 ifindex = ctx->ingress_ifindex;
 	__be16 type;
 
-	if (!config->abi)
+	if (!f->config->abi)
 		return 0;
-	port = &config->port[ESL_OUTSIDE];
+	f->role = ESL_OUTSIDE;
 	if (ifindex != port->ifindex) {
-		role = ESL_INSIDE;
-		port = &config->port[ESL_INSIDE];
+		f->role = ESL_INSIDE;
+		port = &f->config->port[ESL_INSIDE];
 		if (ifindex != port->ifindex)
 			return 0;
 	}
-	if ((const void *)(eth + 1) > end || !esl_mac_equal(eth->dst, port->cluster_mac))
+	if ((void *)(f->eth + 1) > f->end || !esl_mac_equal(f->eth->dst, port->cluster_mac))
 		return 0;
-	l3 = esl_find_l3(eth, end, &type);
-	if (!l3 || !esl_read_simple(l3, end, type, &p))
-		return 0;
-	return esl_decide_simple(config, role, &p, NULL);
+	f->l3 = f->eth + 1;
+	/* Code of its own for what is most of the traffic. */
+	if (f->eth->type == esl_htons(ESL_ETHERTYPE_IPV4))
+		return simple_ip(ctx, f, esl_htons(ESL_ETHERTYPE_IPV4));
+	f->l3 = (void *)esl_find_l3(f->eth, f->end, &type);
+	return f->l3 ? simple_ip(ctx, f, type) : 0;
 }
 
 #endif

@@ -16,8 +16,7 @@
 struct esl_tables;
 
 /* The policy with the longest prefix of the packet's destination. */
-esl_inline const struct esl_policy *esl_tables_policy(struct esl_tables *tables,
-						      const struct esl_addr *daddr);
+esl_inline const struct esl_policy *esl_tables_policy(struct esl_tables *tables, const struct esl_packet *p);
 /*
  * Owner by a scheme that counts or keeps a table: esl_owner_counted() or
  * esl_owner_session() with what they need.  role: of the NIC; hash: of packet
@@ -33,7 +32,7 @@ esl_inline const struct esl_table *esl_table(const struct esl_config *c)
 
 esl_inline bool esl_is_cluster_ipv4(const struct esl_config *c, __be32 addr)
 {
-	return addr && (addr == c->port[ESL_OUTSIDE].cluster_addr || addr == c->port[ESL_INSIDE].cluster_addr);
+	return (addr == c->port[ESL_OUTSIDE].cluster_addr || addr == c->port[ESL_INSIDE].cluster_addr) && addr;
 }
 
 esl_inline bool esl_is_cluster_ipv6(const struct esl_config *c, const void *addr)
@@ -55,11 +54,12 @@ esl_inline bool esl_is_from_cluster(const struct esl_config *c, const struct esl
 				esl_is_cluster_ipv4(c, *(const __be32 *)p->addr);
 }
 
-/* Such a packet is for every member's own stack: IGMP and MLD queries come on
- * the cluster MAC where that is a group's. */
+/* Queries of IGMP and MLD come on the cluster MAC where that is a group's, and
+ * are for every member's stack, as is all that IPv6 sends to a group. */
 esl_inline bool esl_is_to_group(const struct esl_packet *p)
 {
-	return p->family == 6 ? p->addr[16] == 0xff : (p->addr[4] & 0xf0) == 0xe0;
+	return p->family == 6 ? p->addr[16] == 0xff :
+				p->protocol == ESL_IPPROTO_IGMP && (p->addr[4] & 0xf0) == 0xe0;
 }
 
 /* owned where member is this one, foreign where it is another. */
@@ -105,12 +105,10 @@ esl_inline __u32 esl_policy_slot(const struct esl_config *c, const struct esl_pa
 				 struct esl_tables *tables)
 {
 	const struct esl_policy *policy;
-	struct esl_addr daddr;
 
 	if (!c->policies)
 		return ESL_SLOTS;
-	daddr = esl_packet_daddr(p);
-	policy = esl_tables_policy(tables, &daddr);
+	policy = esl_tables_policy(tables, p);
 	return policy ? policy->slot : ESL_SLOTS;
 }
 
@@ -126,17 +124,14 @@ esl_inline __u32 esl_owner_plain(const struct esl_config *c, __u32 role, const s
 
 	if (slot < ESL_SLOTS)
 		return esl_slot_owner(t, slot);
-	switch (t->scheme) {
-	case ESL_SCHEME_PACKET_RR:
-	case ESL_SCHEME_PACKET_SQF:
+	/* The stateless ones first: they are the ones in a hurry. */
+	if (t->scheme == ESL_SCHEME_PACKET_HASH || t->scheme == ESL_SCHEME_SA)
+		return esl_slot_owner(t, esl_hash_slot(esl_hash_packet(&c->key, p)));
+	if (t->scheme == ESL_SCHEME_PACKET_RR || t->scheme == ESL_SCHEME_PACKET_SQF)
 		return esl_tables_owner(tables, c, role, esl_hash_packet(&c->key, p), p->len);
-	case ESL_SCHEME_SESSION_RR:
-	case ESL_SCHEME_SESSION_SQF:
-		return esl_tables_owner(tables, c, role, esl_hash_flow(&c->key, p), p->len);
-	case ESL_SCHEME_SESSION_HASH:
+	if (t->scheme == ESL_SCHEME_SESSION_HASH)
 		return esl_slot_owner(t, esl_hash_slot(esl_hash_flow(&c->key, p)));
-	}
-	return esl_slot_owner(t, esl_hash_slot(esl_hash_packet(&c->key, p)));
+	return esl_tables_owner(tables, c, role, esl_hash_flow(&c->key, p), p->len);
 }
 
 /* An IPsec packet to a cluster address, no later fragment. */

@@ -176,7 +176,9 @@ esl_inline bool esl_is_marker(const struct esl_table *t, __u64 hash)
 /*
  * What a counted scheme keeps, per CPU and NIC: the same receive queues on
  * every member make the same counts.  A queue's word is its length in bytes
- * << 6 | member id, so that the smallest word names the shortest queue.
+ * << 12 | the steps from the first member on << 6 | member id, so that the
+ * smallest word names the shortest queue, and of equal ones that of the member
+ * next in turn: always the lowest id would be favoured at every marker.
  */
 struct esl_turns {
 	__u64 queue[ESL_MEMBERS_MAX];	/* by member id */
@@ -187,9 +189,9 @@ struct esl_turns {
 /* Begin anew with the member at index first of the active ones. */
 esl_inline void esl_turns_reset(struct esl_turns *s, const struct esl_table *t, bool sqf, __u32 first)
 {
-	for (__u32 i = 0; sqf && i < ESL_MEMBERS_MAX; i++)
-		s->queue[i] = i;
 	s->next = sqf ? t->active[first % ESL_MEMBERS_MAX] : first;
+	for (__u32 i = 0; sqf && i < ESL_MEMBERS_MAX; i++)
+		s->queue[i] = (i - s->next) % ESL_MEMBERS_MAX << 6 | i;
 	s->epoch = t->epoch;
 }
 
@@ -218,11 +220,11 @@ esl_inline void esl_queue_add(struct esl_turns *s, __u32 member, __u32 bytes)
 	member %= ESL_MEMBERS_MAX;
 	/* The compiler knows that it is below, and the verifier does not. */
 	esl_settle(member);
-	s->queue[member % ESL_MEMBERS_MAX] += (__u64)bytes << 6;
+	s->queue[member % ESL_MEMBERS_MAX] += (__u64)bytes << 12;
 }
 
-/* The active member with the shortest queue, the lowest id of several. Without
- * a branch: the verifier would follow both sides of each, 2^64 ways. */
+/* The active member with the shortest queue. Without a branch: the verifier
+ * would follow both sides of each, 2^64 ways. */
 esl_inline __u32 esl_queue_shortest(const struct esl_turns *s, const struct esl_table *t)
 {
 	__s64 least = (__s64)(~0ULL >> 1), less;

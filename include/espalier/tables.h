@@ -38,14 +38,15 @@ esl_inline bool esl_prefix_has(const struct esl_policy_key *key, const struct es
 	return !bits || !((key->daddr.byte[bytes] ^ addr->byte[bytes]) >> (8 - bits));
 }
 
-esl_inline const struct esl_policy *esl_tables_policy(struct esl_tables *tables, const struct esl_addr *daddr)
+esl_inline const struct esl_policy *esl_tables_policy(struct esl_tables *tables, const struct esl_packet *p)
 {
 	const struct esl_policy_entry *best = NULL;
+	struct esl_addr daddr = esl_packet_daddr(p);
 
 	for (size_t i = 0; tables && i < tables->policy_count; i++) {
 		const struct esl_policy_entry *e = &tables->policies[i];
 
-		if (esl_prefix_has(&e->key, daddr) && (!best || e->key.prefixlen > best->key.prefixlen))
+		if (esl_prefix_has(&e->key, &daddr) && (!best || e->key.prefixlen > best->key.prefixlen))
 			best = e;
 	}
 	return best ? &best->policy : NULL;

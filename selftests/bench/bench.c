@@ -35,20 +35,43 @@
 #define ROUNDS 32		/* of each load */
 #define REPEAT 30000
 #define FRAME_LEN 1460
-#define LIMIT_NS 8.0
 #define SPI 0x1001
+#define POLICIES 64		/* prefixes beside the one that the packet meets */
 
-enum { DROP, FOREIGN_ESP, FOREIGN_PLAIN, OWNED_PLAIN, OWNED_ESP, DISPATCHER, CASES };
+#define OTHERS_MEMBERS 3	/* besides this member, which takes no turn */
 
-static struct bench_case cases[CASES] = {
+enum { DROP, DISPATCHER, FIRST };
+
+#define ESP .protocol = ESL_IPPROTO_ESP, .spi = SPI, .seq = 1000
+#define AH .protocol = ESL_IPPROTO_AH, .spi = SPI, .seq = 1000
+#define NATT .protocol = ESL_IPPROTO_UDP, .sport = 4500, .dport = 4500, .natt = true, .spi = SPI, .seq = 1000
+#define TCP .protocol = ESL_IPPROTO_TCP, .sport = 4242, .dport = 5001, .id = 7, .saddr = CLIENT, .daddr = REMOTE
+#define V6 .type = ESL_ETHERTYPE_IPV6
+#define SCHEME(s) .scheme = ESL_SCHEME_##s
+
+/* The limits are the product's: what a member pays for the whole cluster. */
+static struct bench_case cases[] = {
 	[DROP] = { "xdp_drop_ns", "bare XDP_DROP: the harness itself" },
-	[FOREIGN_ESP] = { "foreign_esp_ns", "ESP of another member, dropped", .limit_ns = LIMIT_NS },
-	[FOREIGN_PLAIN] = { "foreign_plain_ns", "plain packet of another member, dropped",
-			    .limit_ns = LIMIT_NS },
-	[OWNED_PLAIN] = { "owned_plain_ns", "own plain packet, passed" },
-	[OWNED_ESP] = { "owned_esp_ns", "own ESP packet, passed" },
 	[DISPATCHER] = { "dispatcher_ns", "libxdp's dispatcher alone, one program" },
+	{ "foreign_esp_ns", "ESP of another member, dropped", 8, { ESP } },
+	{ "foreign_plain_ns", "plain packet of another member", 8, { TCP } },
+	{ "foreign_ah_ns", "AH", 12, { AH } },
+	{ "foreign_natt_ns", "ESP in UDP 4500", 12, { NATT } },
+	{ "foreign_esp6_ns", "ESP, IPv6", 12, { ESP, V6 } },
+	{ "foreign_plain6_ns", "plain, IPv6", 12, { TCP, V6 } },
+	{ "foreign_vlan_esp_ns", "ESP behind a VLAN tag", 12, { ESP, .tags = 1 } },
+	{ "foreign_vlan_plain_ns", "plain behind a VLAN tag", 12, { TCP, .tags = 1 } },
+	{ "foreign_rr_ns", "plain, packet-rr", 20, { TCP }, SCHEME(PACKET_RR) },
+	{ "foreign_sqf_ns", "plain, packet-sqf", 20, { TCP }, SCHEME(PACKET_SQF) },
+	{ "foreign_sa_ns", "plain, sa: 65 policies", 40, { TCP }, SCHEME(SA) },
+	{ "foreign_session_hash_ns", "plain, session-hash", 60, { TCP }, SCHEME(SESSION_HASH) },
+	{ "foreign_session_rr_ns", "plain, session-rr, known session", 60, { TCP }, SCHEME(SESSION_RR) },
+	{ "foreign_session_sqf_ns", "plain, session-sqf, known session", 60, { TCP }, SCHEME(SESSION_SQF) },
+	{ "owned_plain_ns", "own plain packet, passed", 80, { TCP }, .owned = true },
+	{ "owned_esp_ns", "own ESP packet, passed", 80, { ESP }, .owned = true },
+	{ "owned_esp6_ns", "own ESP packet, IPv6, passed", 80, { ESP, V6 }, .owned = true },
 };
+#define CASES ((int)(sizeof(cases) / sizeof(cases[0])))
 
 static double thread_ns(void)
 {
@@ -58,13 +81,30 @@ static double thread_ns(void)
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
+/* The record of this load, written between measurements. */
+static struct esl_config live;
+static int live_fd;
+
+static int set_scheme(__u8 scheme)
+{
+	__u32 zero = 0;
+
+	live.table[0].scheme = scheme;
+	live.table[0].epoch = scheme + 1u;
+	live.policies = scheme == ESL_SCHEME_SA ? POLICIES + 1 : 0;
+	return bpf_map_update_elem(live_fd, &zero, &live, BPF_ANY);
+}
+
 /* One measurement: nanoseconds per packet, negative on error. */
 static double measure(struct bench_case *c)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = c->frame.byte, .data_size_in = c->frame.len,
 		    .repeat = REPEAT);
-	double before = thread_ns();
+	double before;
 
+	if (c->in.protocol && set_scheme(c->scheme))
+		return -1;
+	before = thread_ns();
 	if (bpf_prog_test_run_opts(c->fd, &o)) {
 		fprintf(stderr, "%s: test run: %s\n", c->name, strerror(errno));
 		return -1;
@@ -79,7 +119,7 @@ static double measure(struct bench_case *c)
 /* A case that measures another path than it says must not give a figure. */
 static int check_path(struct espalier_bpf *obj, struct bench_case *c)
 {
-	struct esl_count counts[ESL_CPUS_MAX] = {};
+	struct esl_count counts[BENCH_CPUS_MAX] = {};
 	__u64 before = 0, after = 0;
 	int fd = bpf_map__fd(obj->maps.espalier_counts);
 	__u32 key = c->reason;
@@ -101,33 +141,80 @@ static int check_path(struct espalier_bpf *obj, struct bench_case *c)
 	return -1;
 }
 
-static int setup_world(struct espalier_bpf *obj)
+static int add_policy(int fd, __u32 daddr, __u32 slot)
 {
-	struct esl_config c = world_config_of(DOOR_OUTSIDE);
-	struct esl_sa_in sa = { .index = 3, .floor_set = 1, .floor = 10 };
+	struct esl_policy_key key = { .prefixlen = 96 + 24, .daddr = esl_addr_from_ipv4(htonl(daddr)) };
+	struct esl_policy policy = { .slot = slot };
 
-	memcpy(c.port[ESL_OUTSIDE].mac, c.port[ESL_OUTSIDE].cluster_mac, ESL_MAC_LEN);
-	if (world_identity(obj, &c))
-		return -1;
-	return world_live(obj, ~0ULL, 0) || world_sa_in(obj, SPI, &sa) ? -1 : 0;
+	return bpf_map_update_elem(fd, &key, &policy, BPF_ANY);
 }
 
-static void setup_packet(struct bench_case *c, int fd, __u8 protocol, __u32 member, __u32 reason)
+/* Even slots are this member's, but the members that take turns are others. */
+static int setup_world(struct espalier_bpf *obj)
 {
-	struct frame_spec s = { .protocol = protocol, .spi = SPI, .seq = 1000, .id = 7, .sport = 4242,
-				.dport = 5001 };
+	static const __u8 others[OTHERS_MEMBERS] = { 1, 2, 3 };
+	struct esl_config c = world_config_of(DOOR_OUTSIDE);
+	struct esl_sa_in sa = { .index = 3, .floor_set = 1, .floor = 10 };
+	int policies = bpf_map__fd(obj->maps.espalier_policies);
+	__u32 zero = 0;
 
-	if (protocol != ESL_IPPROTO_ESP) {
-		s.saddr = CLIENT;
-		s.daddr = REMOTE;
+	live_fd = bpf_map__fd(obj->maps.espalier_config);
+	memcpy(c.port[ESL_OUTSIDE].mac, c.port[ESL_OUTSIDE].cluster_mac, ESL_MAC_LEN);
+	if (world_identity(obj, &c) || world_live(obj, ~0ULL, 0) || world_sa_in(obj, SPI, &sa) ||
+	    world_sa_in6(obj, SPI, &sa) || bpf_map_lookup_elem(live_fd, &zero, &live))
+		return -1;
+	memcpy(live.table[0].active, others, sizeof(others));
+	live.table[0].active_bits = 1 << 1 | 1 << 2 | 1 << 3;
+	live.table[0].active_count = OTHERS_MEMBERS;
+	live.table[0].marker_mask = 15;
+	for (__u32 i = 0; i < POLICIES; i++)
+		if (add_policy(policies, IP(10, 20 + i % 7, i, 0), 1))
+			return -1;
+	return add_policy(policies, REMOTE & ~255U, 1);
+}
+
+static __u32 reason_of(const struct bench_case *c)
+{
+	if (c->in.natt)
+		return ESL_FOREIGN_NATT;
+	switch (c->in.protocol) {
+	case ESL_IPPROTO_ESP:
+		return c->owned ? ESL_OWNED_ESP : ESL_FOREIGN_ESP;
+	case ESL_IPPROTO_AH:
+		return ESL_FOREIGN_AH;
+	default:
+		return c->owned ? ESL_OWNED_PLAIN : ESL_FOREIGN_PLAIN;
 	}
-	frame_build_len(&c->frame, &s, FRAME_LEN);
-	s.payload = c->frame.len - ESL_ETH_LEN - 20 - (protocol == ESL_IPPROTO_ESP ? 8 : 20);
-	world_aim(&s, member);
+}
+
+/* A marker would be one at every repeat; and the flow's slot must be the packet's member's. */
+static bool is_unfit(const struct bench_case *c, const struct frame *f)
+{
+	struct esl_packet p;
+	__u64 packet, flow;
+
+	if (!c->in.sport || c->in.natt || world_read(f, &p))
+		return false;
+	packet = esl_hash_packet(&live.key, &p);
+	flow = esl_hash_flow(&live.key, &p);
+	return esl_is_marker(&live.table[0], packet) || esl_is_marker(&live.table[0], flow) ||
+	       esl_hash_slot(flow) % 2 != (c->owned ? MEMBER : OTHER_MEMBER);
+}
+
+static void setup_packet(struct bench_case *c, int fd)
+{
+	struct frame_spec s = c->in;
+
 	frame_build(&c->frame, &s);
+	s.payload = (__u16)(FRAME_LEN - c->frame.len);
+	do {
+		s.sport += s.sport && !s.natt;
+		world_aim(&s, c->owned ? MEMBER : OTHER_MEMBER);
+		frame_build(&c->frame, &s);
+	} while (is_unfit(c, &c->frame));
 	c->fd = fd;
-	c->reason = reason;
-	c->expected = member == MEMBER ? XDP_PASS : XDP_DROP;
+	c->reason = reason_of(c);
+	c->expected = c->owned ? XDP_PASS : XDP_DROP;
 }
 
 /*
@@ -166,17 +253,15 @@ static int setup(struct espalier_bpf *obj, struct drop_bpf *drop, struct bpf_obj
 
 	if (setup_world(obj))
 		return -1;
-	setup_packet(&cases[FOREIGN_ESP], fd, ESL_IPPROTO_ESP, OTHER_MEMBER, ESL_FOREIGN_ESP);
-	setup_packet(&cases[FOREIGN_PLAIN], fd, ESL_IPPROTO_TCP, OTHER_MEMBER, ESL_FOREIGN_PLAIN);
-	setup_packet(&cases[OWNED_PLAIN], fd, ESL_IPPROTO_TCP, MEMBER, ESL_OWNED_PLAIN);
-	setup_packet(&cases[OWNED_ESP], fd, ESL_IPPROTO_ESP, MEMBER, ESL_OWNED_ESP);
+	for (int i = FIRST; i < CASES; i++)
+		setup_packet(&cases[i], fd);
 	cases[DROP].fd = bpf_program__fd(drop->progs.bench_drop);
 	cases[DROP].expected = XDP_DROP;
-	cases[DROP].frame = cases[FOREIGN_ESP].frame;
+	cases[DROP].frame = cases[FIRST].frame;
 	cases[DISPATCHER].fd =
 		bpf_program__fd(bpf_object__find_program_by_name(dispatcher, "xdp_dispatcher"));
 	cases[DISPATCHER].expected = XDP_DISPATCHER_RETVAL;
-	cases[DISPATCHER].frame = cases[FOREIGN_ESP].frame;
+	cases[DISPATCHER].frame = cases[FIRST].frame;
 	for (int i = 0; i < CASES; i++) {
 		/* The first run also warms the caches. */
 		if (measure(&cases[i]) < 0 || check_path(obj, &cases[i]))
@@ -203,8 +288,8 @@ static int run_rounds(int first)
 			};
 			drop = after;
 		}
-		/* One of the neighbours' rounds stands for the drop itself. */
-		cases[DROP].round[round] = cases[FOREIGN_ESP].round[round];
+		/* One of the others' rounds stands for the drop itself. */
+		cases[DROP].round[round] = cases[FIRST].round[round];
 		cases[DROP].round[round].ns = cases[DROP].round[round].drop;
 		cases[DROP].round[round].over = 0;
 	}

@@ -5,7 +5,7 @@
 #include "selftests/bpf/frame.h"
 
 #define BENCH_ROUNDS_MAX 256
-#define ESL_CPUS_MAX 1024
+#define BENCH_CPUS_MAX 1024
 
 struct bench_round {
 	double ns;
@@ -17,6 +17,9 @@ struct bench_case {
 	const char *name;	/* key in the JSON file */
 	const char *text;
 	double limit_ns;	/* over the bare drop; 0: none */
+	struct frame_spec in;	/* of the row; protocol 0: not espalier's */
+	__u8 scheme;		/* enum esl_scheme */
+	bool owned;
 	int fd;
 	__u32 expected;		/* action */
 	__u32 reason;		/* counter that must move; 0: not espalier's */

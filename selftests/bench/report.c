@@ -47,14 +47,14 @@ int bench_report(const struct bench_case *cases, int count, int rounds)
 {
 	int missed = 0, limits = 0;
 
-	printf("%-17s %8s %7s %15s   %6s   %s\n", "ns a packet", "quartile", "median", "(min, max)", "cost",
+	printf("%-24s %8s %7s %15s   %6s   %s\n", "ns a packet", "quartile", "median", "(min, max)", "cost",
 	       "median of the differences (min, max)");
 	for (int i = 0; i < count; i++) {
 		struct figure f = figure(&cases[i], rounds, false);
 		struct figure o = figure(&cases[i], rounds, true);
 		bool miss = cases[i].limit_ns && cost(cases, i, rounds) > cases[i].limit_ns;
 
-		printf("%-17s %8.2f %7.2f (%6.2f,%7.2f)   %6.2f   %6.2f (%6.2f,%7.2f)  %s%s\n", cases[i].name,
+		printf("%-24s %8.2f %7.2f (%6.2f,%7.2f)   %6.2f   %6.2f (%6.2f,%7.2f)  %s%s\n", cases[i].name,
 		       f.quartile, f.median, f.min, f.max, cost(cases, i, rounds), o.median, o.min, o.max,
 		       cases[i].text, miss ? ": FAILED" : "");
 		limits += !!cases[i].limit_ns;

@@ -47,9 +47,10 @@ static __u32 transport_len(const struct frame_spec *s)
 	case ESL_IPPROTO_TCP:
 		return 20 + s->payload;
 	case ESL_IPPROTO_UDP:
-		return 8 + (s->marker ? 4 : 0) + s->payload;
+		return 8 + (s->marker ? 4 : 0) + (s->natt ? 8 : 0) + s->payload;
 	case ESL_IPPROTO_ESP:
 	case ESL_IPPROTO_ICMP:
+	case ESL_IPPROTO_ICMPV6:
 		return 8 + s->payload;
 	case ESL_IPPROTO_AH:
 		return 12 + s->payload;
@@ -77,6 +78,10 @@ static void put_transport(struct cursor *c, const struct frame_spec *s)
 		put16(c, 0);
 		if (s->marker)
 			put32(c, 0);
+		if (s->natt) {
+			put32(c, s->spi);
+			put32(c, s->seq);
+		}
 		break;
 	case ESL_IPPROTO_ESP:
 		put32(c, s->spi);
@@ -88,6 +93,7 @@ static void put_transport(struct cursor *c, const struct frame_spec *s)
 		put32(c, s->seq);
 		break;
 	case ESL_IPPROTO_ICMP:
+	case ESL_IPPROTO_ICMPV6:
 		put8(c, s->icmp_type);
 		put8(c, 0);
 		put16(c, 0);
@@ -118,18 +124,46 @@ static void put_ipv4(struct cursor *c, const struct frame_spec *s)
 	put_transport(c, s);
 }
 
+static __u8 extension(char letter)
+{
+	switch (letter) {
+	case 'H':
+		return ESL_IPPROTO_HOPOPTS;
+	case 'R':
+		return ESL_IPPROTO_ROUTING;
+	case 'F':
+		return ESL_IPPROTO_FRAGMENT;
+	default:
+		return ESL_IPPROTO_DSTOPTS;
+	}
+}
+
+static void put_addr6(struct cursor *c, __u32 low)
+{
+	for (int i = 0; i < 12; i++)
+		put8(c, i ? 0 : FRAME_PREFIX6);
+	put32(c, low);
+}
+
+/* Each extension header has 8 bytes. */
 static void put_ipv6(struct cursor *c, const struct frame_spec *s)
 {
-	put32(c, 0x60000000);
-	put16(c, s->payload);
-	put8(c, 59);
-	put8(c, 64);
-	for (int i = 0; i < 16; i++)
-		put8(c, i == 0 ? 0xfd : 1);
-	for (int i = 0; i < 12; i++)
-		put8(c, i == 0 ? 0xfd : 0);
-	put32(c, s->daddr);
-	filler(c, s->payload);
+	const char *chain = s->chain ? s->chain : "";
+	__u32 len = 8 * (__u32)strlen(chain) + transport_len(s);
+
+	put32(c, (__u32)(s->version ? s->version : 6) << 28);
+	put16(c, s->tot_len ? s->tot_len : (__u16)len);
+	put8(c, *chain ? extension(*chain) : s->protocol);
+	put8(c, s->ttl ? s->ttl : 64);
+	put_addr6(c, s->saddr ? s->saddr : PEER);
+	put_addr6(c, s->daddr ? s->daddr : OUTSIDE_ADDR);
+	for (; *chain; chain++) {
+		put8(c, chain[1] ? extension(chain[1]) : s->protocol);
+		put8(c, 0);
+		put16(c, *chain == 'F' ? s->frag : 0);
+		put32(c, *chain == 'F' ? s->id : 0);
+	}
+	put_transport(c, s);
 }
 
 static void put_arp(struct cursor *c, const struct frame_spec *s)

@@ -7,6 +7,7 @@
 #include <espalier/packet.h>
 
 #define FRAME_MAX 2048
+#define FRAME_PREFIX6 0xfd	/* first byte of all IPv6 addresses, 11 zeros follow */
 
 #define IP(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
@@ -15,7 +16,7 @@ struct frame_spec {
 	__u16 type;		/* ethertype, 0: IPv4 */
 	__u8 tags;		/* VLAN tags before it */
 	__u8 protocol;
-	__u32 saddr;		/* 0: PEER or CLIENT, the builder does not guess: see frame_build() */
+	__u32 saddr;		/* 0: PEER; of IPv6 the last four bytes, behind fd00::/96 */
 	__u32 daddr;
 	__u32 spi;
 	__u32 seq;
@@ -27,6 +28,9 @@ struct frame_spec {
 	__u8 ihl;		/* in words, 0: 5; options are filled with NOP */
 	__u8 version;		/* 0: 4 */
 	bool marker;		/* UDP payload starts with four zero bytes */
+	bool natt;		/* UDP payload starts with spi and seq */
+	const char *chain;	/* IPv6: extension headers, one letter each: Hop-by-hop, Destination,
+				   Routing, Fragment (of which frag and id are) */
 	__u16 tot_len;		/* claimed, 0: the true one */
 	bool tot_len_0;		/* claim 0, as a packet of several segments may */
 	__u16 payload;		/* bytes behind the transport header */

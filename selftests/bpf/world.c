@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include <espalier/decide.h>
+#include <espalier/tables.h>
 
 #include "espalier.skel.h"
 #include "slots.h"
@@ -24,7 +24,8 @@ static const struct esl_config base = {
 		.mac = { 0x02, 0, 0, 0, 0, 0x10 },
 		.cluster_mac = { 0x03, 0xbf, 0xc0, 0, 2, 1 },
 	},
-	.key.word = { 0x243f6a8885a308d3, 0x13198a2e03707345, 0xa4093822299f31d1 },
+	.key.word = { 0x243f6a8885a308d3, 0x13198a2e03707345, 0xa4093822299f31d1, 0x082efa98ec4e6c89,
+		      0x452821e638d01377, 0xbe5466cf34e90c6d },
 };
 
 /* Even slots are mine; the table that does not hold is empty. */
@@ -32,8 +33,18 @@ static void alternate(struct esl_config *c)
 {
 	static const __u8 ids[] = { MEMBER, OTHER_MEMBER };
 
-	esl_slots_fill(&c->slots[0], ids, 2);
-	esl_slots_fill(&c->slots[1], ids, 0);
+	esl_table_fill(&c->table[0], ids, NULL, 2);
+	esl_table_fill(&c->table[1], ids, NULL, 0);
+	c->table[0].epoch = c->table[1].epoch = 1;
+}
+
+struct esl_addr world_addr6(__u32 low)
+{
+	struct esl_addr a = { .byte = { FRAME_PREFIX6 } };
+
+	low = htonl(low);
+	memcpy(&a.byte[12], &low, sizeof(low));
+	return a;
 }
 
 struct esl_config world_config_of(enum door door)
@@ -42,6 +53,8 @@ struct esl_config world_config_of(enum door door)
 
 	c.port[ESL_INSIDE].cluster_addr = htonl(INSIDE_ADDR);
 	c.port[ESL_OUTSIDE].cluster_addr = htonl(OUTSIDE_ADDR);
+	c.port[ESL_INSIDE].cluster_addr6 = world_addr6(INSIDE_ADDR);
+	c.port[ESL_OUTSIDE].cluster_addr6 = world_addr6(OUTSIDE_ADDR);
 	c.port[ESL_INSIDE].ifindex = door == DOOR_INSIDE ? IFINDEX_TEST : NOWHERE;
 	c.port[ESL_OUTSIDE].ifindex = door == DOOR_OUTSIDE ? IFINDEX_TEST : NOWHERE - 1;
 	return c;
@@ -84,7 +97,7 @@ int world_live(struct espalier_bpf *obj, __u64 deadline_ns, __u32 leader)
 
 	c.deadline_ns = deadline_ns;
 	c.leader = leader;
-	c.table = 0;
+	c.current = 0;
 	alternate(&c);
 	return write_config(obj, &c);
 }
@@ -98,20 +111,17 @@ int world_slots(struct espalier_bpf *obj, enum slots slots, __u64 deadline_ns, _
 	c.deadline_ns = deadline_ns;
 	c.leader = leader;
 	/* The table that does not hold says the opposite. */
-	c.table = slots == MINE_IN_TABLE_1;
-	memset(&c.slots[c.table], owner[slots], ESL_SLOTS);
-	memset(&c.slots[!c.table], slots == OTHERS ? MEMBER : OTHER_MEMBER, ESL_SLOTS);
+	c.current = slots == MINE_IN_TABLE_1;
+	memset(c.table[c.current].slot, owner[slots], ESL_SLOTS);
+	memset(c.table[!c.current].slot, slots == OTHERS ? MEMBER : OTHER_MEMBER, ESL_SLOTS);
 	return write_config(obj, &c);
 }
 
 int world_own_add6(struct espalier_bpf *obj, __u32 low)
 {
-	/* As frame_build() writes them: fd00::low. */
-	struct esl_addr key = { .byte = { 0xfd } };
+	struct esl_addr key = world_addr6(low);
 	__u32 one = 1;
 
-	low = htonl(low);
-	memcpy(&key.byte[12], &low, sizeof(low));
 	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_own), &key, &one, BPF_ANY);
 }
 
@@ -134,6 +144,13 @@ int world_sa_in(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa)
 	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_sa_in), &key, sa, BPF_ANY);
 }
 
+int world_sa_in6(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa)
+{
+	struct esl_sa_key key = { .daddr = world_addr6(OUTSIDE_ADDR), .spi = spi, .protocol = ESL_IPPROTO_ESP };
+
+	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_sa_in), &key, sa, BPF_ANY);
+}
+
 __u64 world_now(void)
 {
 	struct timespec t;
@@ -142,22 +159,38 @@ __u64 world_now(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
+int world_read(const struct frame *f, struct esl_packet *p)
+{
+	__be16 type;
+	const void *l3 = esl_find_l3((const struct esl_eth *)f->byte, f->byte + f->len, &type);
+
+	if (!l3)
+		return ESL_SHORT_FRAME;
+	return type == htons(ESL_ETHERTYPE_IPV6) ? esl_parse_ipv6(l3, f->byte + f->len, p) :
+						   esl_parse_ipv4(l3, f->byte + f->len, p);
+}
+
 __u32 world_slot(const struct frame_spec *s)
 {
 	struct esl_packet p = {};
+	enum esl_kind kind;
 	struct frame f;
+	const __u32 *w;
 
-	if (s->protocol == ESL_IPPROTO_ESP)
-		return esl_slot_esp(&base.key, htonl(s->spi), htonl(s->daddr ? s->daddr : OUTSIDE_ADDR), s->seq, 0);
 	frame_build(&f, s);
-	esl_parse_ipv4(f.byte + ESL_ETH_LEN, f.byte + f.len, &p);
-	return esl_slot_plain(&base.key, &p);
+	if (world_read(&f, &p))
+		return 0;
+	kind = esl_kind_of(&p, true);
+	w = esl_is_ipsec(kind) ? esl_spi_seq(&p, kind) : NULL;
+	if (w)
+		return esl_slot_esp(&base.key, w[0], esl_daddr_word(&p), ntohl(w[1]), 0);
+	return esl_hash_slot(esl_hash_packet(&base.key, &p));
 }
 
 void world_aim(struct frame_spec *s, __u32 member)
 {
 	while (world_slot(s) % 2 != member) {
-		if (s->protocol == ESL_IPPROTO_ESP)
+		if (s->spi || s->type == ESL_ETHERTYPE_IPV6)
 			s->seq++;
 		else
 			s->id++;

@@ -52,9 +52,14 @@ int world_identity(struct espalier_bpf *obj, const struct esl_config *identity);
 int world_own_add(struct espalier_bpf *obj, __u32 addr);
 int world_own_add6(struct espalier_bpf *obj, __u32 low);
 int world_sa_in(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa);
+int world_sa_in6(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa);
 __u64 world_now(void);
 
-/* The slot of the packet, by the shared headers. */
+/* The address of the frames with these last four bytes. */
+struct esl_addr world_addr6(__u32 low);
+/* Parse the packet of a frame. Returns 0 or a reason. */
+int world_read(const struct frame *f, struct esl_packet *p);
+/* The slot of the packet by number, or by packet-hash. */
 __u32 world_slot(const struct frame_spec *s);
 /* Move seq (ESP) or id (plain) on until the packet's slot belongs to member. */
 void world_aim(struct frame_spec *s, __u32 member);
