@@ -17,7 +17,7 @@ struct frame {
 	void *end;		/* of the linear part */
 	const struct esl_config *config;
 	__u32 role;
-	__u32 len;		/* of the whole frame, or of its linear part where that is enough */
+	__u32 len;		/* of the frame in bytes; of a packet that is dropped, as it claims */
 	__u32 l3_offset;	/* the same as l3, where there is an IP packet */
 	__be16 type;		/* of what l3 is */
 };
@@ -32,6 +32,7 @@ struct parsed {
 	__be32 id;
 	__u32 family;
 	__u32 protocol;
+	__u32 options;
 	__u32 fragment;
 	__u32 later_fragment;
 };
@@ -61,6 +62,7 @@ static __always_inline int parse_frame(const void *data, const void *end, const 
 	h->id = p.id;
 	h->family = p.family;
 	h->protocol = p.protocol;
+	h->options = p.options;
 	h->fragment = p.fragment;
 	h->later_fragment = p.later_fragment;
 	return reason;
@@ -88,6 +90,7 @@ static __always_inline bool unparse(const struct parsed *h, const void *data, co
 	p->id = h->id;
 	p->family = family;
 	p->protocol = h->protocol;
+	p->options = h->options;
 	p->fragment = h->fragment;
 	p->later_fragment = h->later_fragment;
 	/* Twice 4 or twice 16 bytes. */

@@ -159,25 +159,25 @@ static __always_inline void tell_session(__u64 hash, __u32 member)
 }
 
 /*
- * A global function: the verifier looks at it once, whoever calls it.  counted
- * or session scheme, of the NIC with this role; returns a member id.
+ * Global functions: the verifier looks at each once, whoever calls it.  t: a
+ * table of the configuration; the rest as esl_tables_owner().
  */
-__attribute__((noinline)) __u32 espalier_owner(__u32 role, __u64 hash, __u32 len)
+__attribute__((noinline)) __u32 espalier_counted(const struct esl_table *t, __u32 role, __u64 hash, __u32 len)
 {
-	const struct esl_config *c = esl_config();
+	struct esl_turns *s = bpf_map_lookup_elem(&espalier_turns, &role);
+
+	return s && t ? esl_owner_counted(t, s, hash, len) : ESL_NO_MEMBER;
+}
+
+__attribute__((noinline)) __u32 espalier_session(const struct esl_table *t, __u32 role, __u64 hash, __u32 len)
+{
 	__u32 bucket = esl_session_bucket(hash), member;
 	struct esl_turns *s = bpf_map_lookup_elem(&espalier_turns, &role);
-	const struct esl_table *t;
-	struct esl_sessions *b;
+	struct esl_sessions *b = bpf_map_lookup_elem(&espalier_sessions, &bucket);
+	const struct esl_config *c = esl_config();
 	bool added;
 
-	if (!c || !s)
-		return ESL_NO_MEMBER;
-	t = esl_table(c);
-	if (t->scheme == ESL_SCHEME_PACKET_RR || t->scheme == ESL_SCHEME_PACKET_SQF)
-		return esl_owner_counted(t, s, hash, len);
-	b = bpf_map_lookup_elem(&espalier_sessions, &bucket);
-	if (!b)
+	if (!s || !t || !b || !c)
 		return ESL_NO_MEMBER;
 	member = esl_owner_session(t, s, b, hash, len, &added);
 	if (added && c->leader)
@@ -188,8 +188,12 @@ __attribute__((noinline)) __u32 espalier_owner(__u32 role, __u64 hash, __u32 len
 esl_inline __u32 esl_tables_owner(struct esl_tables *tables, const struct esl_config *c, __u32 role,
 				  __u64 hash, __u32 len)
 {
-	(void)tables, (void)c;
-	return espalier_owner(role, hash, len);
+	const struct esl_table *t = esl_table(c);
+
+	(void)tables;
+	if (t->scheme == ESL_SCHEME_PACKET_RR || t->scheme == ESL_SCHEME_PACKET_SQF)
+		return espalier_counted(t, role, hash, len);
+	return espalier_session(t, role, hash, len);
 }
 
 #endif

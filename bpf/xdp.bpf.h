@@ -280,13 +280,16 @@ static __always_inline int simple_ip(struct xdp_md *ctx, struct frame *f, __be16
 
 	if (!esl_read_simple(f->l3, f->end, type, &p))
 		return 0;
+	reason = esl_decide_simple(f->config, f->role, &p, NULL);
 	f->l3_offset = f->l3 - (void *)f->eth;
-	f->len = f->end - (void *)f->eth;
+	f->len = f->l3_offset + p.len;
+	if (!is_owned(reason))
+		return reason;
 	/* The rest may lie in further buffers; asking costs 5 ns. */
+	f->len = f->end - (void *)f->eth;
 	if (f->l3_offset + p.len > f->len)
 		f->len = bpf_xdp_get_buff_len(ctx);
-	reason = esl_decide_simple(f->config, f->role, &p, NULL);
-	return is_owned(reason) ? take(f, &p, reason) : reason;
+	return take(f, &p, reason);
 }
 
 /*
@@ -295,21 +298,22 @@ static __always_inline int simple_ip(struct xdp_md *ctx, struct frame *f, __be16
  */
 static __always_inline int simple(struct xdp_md *ctx, struct frame *f)
 {
-	const struct esl_port *port = &f->config->port[ESL_OUTSIDE];
+	const struct esl_config *c = f->config;
 	__u32 ifindex = ctx->ingress_ifindex;
 	__be16 type;
 
-	if (!f->config->abi)
+	if (!c->abi || (void *)(f->eth + 1) > f->end)
 		return 0;
-	f->role = ESL_OUTSIDE;
-	if (ifindex != port->ifindex) {
-		f->role = ESL_INSIDE;
-		port = &f->config->port[ESL_INSIDE];
-		if (ifindex != port->ifindex)
+	if (ifindex == c->port[ESL_OUTSIDE].ifindex) {
+		if (!esl_mac_equal(f->eth->dst, c->port[ESL_OUTSIDE].cluster_mac))
 			return 0;
+		f->role = ESL_OUTSIDE;
+	} else {
+		if (ifindex != c->port[ESL_INSIDE].ifindex ||
+		    !esl_mac_equal(f->eth->dst, c->port[ESL_INSIDE].cluster_mac))
+			return 0;
+		f->role = ESL_INSIDE;
 	}
-	if ((void *)(f->eth + 1) > f->end || !esl_mac_equal(f->eth->dst, port->cluster_mac))
-		return 0;
 	f->l3 = f->eth + 1;
 	/* Code of its own for what is most of the traffic. */
 	if (f->eth->type == esl_htons(ESL_ETHERTYPE_IPV4))

@@ -54,12 +54,13 @@ esl_inline bool esl_is_from_cluster(const struct esl_config *c, const struct esl
 				esl_is_cluster_ipv4(c, *(const __be32 *)p->addr);
 }
 
-/* Queries of IGMP and MLD come on the cluster MAC where that is a group's, and
- * are for every member's stack, as is all that IPv6 sends to a group. */
+/* Queries of IGMP (RFC 3376: always with an IP option) and MLD come on the
+ * cluster MAC where that is a group's, and are for every member's stack, as is
+ * all that IPv6 sends to a group. */
 esl_inline bool esl_is_to_group(const struct esl_packet *p)
 {
 	return p->family == 6 ? p->addr[16] == 0xff :
-				p->protocol == ESL_IPPROTO_IGMP && (p->addr[4] & 0xf0) == 0xe0;
+				p->options && p->protocol == ESL_IPPROTO_IGMP && (p->addr[4] & 0xf0) == 0xe0;
 }
 
 /* owned where member is this one, foreign where it is another. */
@@ -235,6 +236,8 @@ esl_inline bool esl_read_simple(const void *l3, const void *end, __be16 type, st
 		if ((const void *)((const __u8 *)(ip + 1) + ESL_L4_BYTES) > end || ip->version_ihl != 0x45)
 			return false;
 		esl_read_ipv4(ip, sizeof(*ip), end, p);
+		if (p->len < sizeof(*ip) + ESL_L4_BYTES)
+			return false;
 	} else if (type == esl_htons(ESL_ETHERTYPE_IPV6)) {
 		const struct esl_ipv6 *ip = l3;
 
@@ -242,12 +245,12 @@ esl_inline bool esl_read_simple(const void *l3, const void *end, __be16 type, st
 		    (ip->version_class_label & esl_htonl(0xf0000000)) != esl_htonl(0x60000000))
 			return false;
 		esl_read_ipv6(ip, end, p);
-		if (esl_is_extension(p->protocol))
+		if (esl_is_extension(p->protocol) || p->l4_len < ESL_L4_BYTES)
 			return false;
 	} else {
 		return false;
 	}
-	if (p->fragment || p->l4_len < ESL_L4_BYTES)
+	if (p->fragment)
 		return false;
 	p->l4_sure = ESL_L4_BYTES;
 	return true;

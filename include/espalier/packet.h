@@ -121,6 +121,7 @@ struct esl_packet {
 	__u32 id;		/* shared by the fragments of a packet */
 	__u32 family;		/* 4 or 6 */
 	__u32 protocol;
+	bool options;		/* IPv4 with options */
 	bool fragment;		/* part of a larger packet */
 	bool later_fragment;	/* ... and not the first part */
 };
@@ -194,7 +195,8 @@ esl_inline const __u32 *esl_l4(const struct esl_packet *p, __u32 words)
 	return p->l4_len < 4 * words || (const void *)(w + words) > p->end ? NULL : w;
 }
 
-/* Fill *p from a header that lies before end, has version 4 and ihl bytes. */
+/* Fill *p from a header that lies before end, has version 4 and ihl bytes.
+ * l4_len is right where the packet claims no less than its header. */
 esl_inline void esl_read_ipv4(const struct esl_ipv4 *ip, __u32 ihl, const void *end, struct esl_packet *p)
 {
 	p->family = 4;
@@ -202,10 +204,11 @@ esl_inline void esl_read_ipv4(const struct esl_ipv4 *ip, __u32 ihl, const void *
 	p->l4 = (const __u8 *)ip + ihl;
 	p->end = end;
 	p->len = esl_ntohs(ip->tot_len);
-	p->l4_len = p->len < ihl ? 0 : p->len - ihl;
+	p->l4_len = p->len - ihl;
 	p->l4_sure = 0;
 	p->id = ip->id;
 	p->protocol = ip->protocol;
+	p->options = ihl > sizeof(*ip);
 	p->fragment = !!(ip->frag & esl_htons(ESL_IP_MF | ESL_IP_OFFSET));
 	p->later_fragment = !!(ip->frag & esl_htons(ESL_IP_OFFSET));
 }
@@ -240,6 +243,7 @@ esl_inline void esl_read_ipv6(const struct esl_ipv6 *ip, const void *end, struct
 	p->l4_sure = 0;
 	p->id = 0;
 	p->protocol = ip->next_header;
+	p->options = false;
 	p->fragment = false;
 	p->later_fragment = false;
 }
