@@ -35,10 +35,10 @@ BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g $(filter-out -Wshadow -Wmissing-prototy
 LIB_SRC   := $(filter-out loader/main.c,$(wildcard loader/*.c))
 AGENT_SRC := $(filter-out agent/main.c,$(wildcard agent/*.c))
 # Protocol logic that the daemon and simulators share: no system call inside.
-PURE_SRC  := agent/join.c agent/lanes.c agent/wire.c
+PURE_SRC  := agent/change.c agent/frames.c agent/join.c agent/lanes.c agent/prefix.c agent/wire.c
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-PKGS = libbpf libxdp libmnl libnftables libconfig jansson smartcols libsystemd libcrypto
+PKGS = libbpf libxdp libmnl libnftables libconfig jansson smartcols libsystemd libcrypto libpcap
 LIBS = $(shell $(PKGCONF) --libs $(PKGS))
 
 BPF_OBJ := $(B)/bpf/espalier.bpf.o
@@ -47,7 +47,7 @@ SKEL    := $(B)/bpf/espalier.skel.h
 all: $(B)/espalier $(B)/espalierd $(BPF_OBJ)
 
 # What the labs need besides.
-lab: all $(B)/selftests/replay $(B)/selftests/stream
+lab: all $(addprefix $(B)/selftests/,replay stream encap obj/pass.bpf.o)
 
 help:
 	@printf '%s\n' \

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <openssl/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cpus.h"
 #include "error.h"
 #include "load.h"
+#include "rules.h"
 #include "xdp.h"
 
 static bool capable(const struct __user_cap_data_struct *data, int cap)
@@ -45,26 +48,82 @@ static int check_bpf(struct esl_run *r)
 			 strerror(errno));
 }
 
-static int check_link(struct esl_run *r, int device)
+/* Where the stack gets the packets: a VLAN device on the NIC, or on one on it. */
+static int check_device(struct esl_run *r, const struct esl_conf_side *side, const struct esl_link *nic)
 {
-	const struct esl_state_device *d = &r->did.device[device];
+	const char *name = side->device;
+	char below[IFNAMSIZ];
+	struct esl_link link;
+	int i;
+
+	if (!strcmp(name, side->interface))
+		return 0;
+	for (i = 0; i < ESL_VLAN_TAGS; i++) {
+		if (esl_link_get(r->nl, name, &link))
+			return esl_error(r->error, ENODEV, "device %s does not exist", name);
+		if (strcmp(link.kind, "vlan"))
+			break;
+		if (link.below == nic->ifindex)
+			return 0;
+		name = link.below ? if_indextoname(link.below, below) : NULL;
+		if (!name)
+			break;
+	}
+	return esl_error(r->error, EINVAL, "device %s is no VLAN device on interface %s, or one with more "
+			 "than %d tags", side->device, side->interface, ESL_VLAN_TAGS);
+}
+
+static int check_link(struct esl_run *r, int side)
+{
+	const struct esl_conf_side *s = &r->conf->side[side];
 	struct esl_link link;
 	struct esl_xdp x;
-	int err = esl_run_device(r, device, &link);
+	int err = esl_run_device(r, side, &link);
 
 	if (err)
 		return err;
 	if (!strcmp(link.kind, "vlan"))
 		return esl_error(r->error, EINVAL, "interface %s is a VLAN device, where XDP sees "
-				 "packets late and merged: use its parent", d->name);
+				 "packets late and merged: use its parent, and name it as \"device\"",
+				 s->interface);
+	if (!memcmp(link.mac, s->cluster_mac, ESL_MAC_LEN))
+		return esl_error(r->error, EINVAL, "interface %s has the cluster MAC for its own: each "
+				 "member needs one that no other has", s->interface);
+	err = check_device(r, s, &link);
+	if (err)
+		return err;
 	err = esl_xdp_look(link.ifindex, &x);
 	if (err)
 		return esl_error(r->error, -err, "interface %s: XDP programs cannot be read (%s)",
-				 d->name, strerror(-err));
+				 s->interface, strerror(-err));
 	if (x.foreign && !x.dispatcher)
 		return esl_error(r->error, EBUSY, "interface %s: another XDP program is attached and "
-				 "refuses company", d->name);
+				 "refuses company", s->interface);
 	return 0;
+}
+
+static int check_cpus(struct esl_run *r)
+{
+	unsigned int online = esl_cpus_online();
+
+	if (r->conf->cpu_mode == ESL_CPU_OFF || r->conf->cpu_count <= online)
+		return 0;
+	return esl_error(r->error, EINVAL, "cpu_count is %u, and of this machine's CPUs 0 to %u are "
+			 "online", r->conf->cpu_count, online - 1);
+}
+
+/* What a load with other addresses or devices put into place would stay. */
+static int check_rules(struct esl_run *r)
+{
+	char *text = esl_rules_text(r->conf);
+	bool same = text && (!r->state.rules_text || !strcmp(text, r->state.rules_text));
+	int err = text ? 0 : esl_error(r->error, ENOMEM, "out of memory");
+
+	free(text);
+	if (err || same)
+		return err;
+	return esl_error(r->error, EEXIST, "espalier is loaded with other addresses, MACs or devices than "
+			 "the configuration now says: run espalier unload first");
 }
 
 /* The file of a load with other devices must not be forgotten. */
@@ -94,6 +153,10 @@ int esl_load_check(struct esl_run *r)
 
 	if (!err)
 		err = check_state(r);
+	if (!err)
+		err = check_rules(r);
+	if (!err)
+		err = check_cpus(r);
 	for (i = 0; i < ESL_ROLES && !err; i++)
 		err = check_link(r, i);
 	if (!err && (esl_link_get(r->nl, "lo", &lo) || !lo.up))

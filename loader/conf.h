@@ -62,8 +62,7 @@ struct esl_conf {
 	enum esl_mac_mode mac_mode;
 	bool answer;			/* the program answers ARP and ND, else only the agent */
 	enum esl_cpu_mode cpu_mode;
-	__u16 cpus[ESL_CPUS_MAX];	/* CPU numbers that owned packets are spread over */
-	__u16 cpu_count;
+	__u32 cpu_count;		/* owned packets are spread over CPUs 0 to cpu_count - 1 */
 	unsigned int renew_ms;		/* deadline renewed this often, */
 	unsigned int lease_ms;		/* this far ahead */
 	unsigned int join_wait_ms;	/* wait this long for members not heard yet */

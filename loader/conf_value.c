@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "conf_value.h"
 
 #define NAME_MAX_CHARS 128
@@ -148,47 +148,80 @@ int esl_parse_interface(struct esl_reader *rd, const struct esl_key *k, config_s
 	return 0;
 }
 
-int esl_parse_address(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst)
+static bool is_station(const struct esl_addr *a)
 {
-	const char *str = "";
-	struct in_addr a;
+	static const __u8 zero[12];
 	__u32 host;
-	int err = text(rd, k, s, "an IPv4 address", 64, &str);
+
+	if (esl_address_is_ipv4(a)) {
+		memcpy(&host, &a->byte[12], sizeof(host));
+		host = ntohl(host);
+		return host >> 24 && host >> 24 != IN_LOOPBACKNET && host >> 28 < 14;
+	}
+	return memcmp(a, zero, sizeof(zero)) && a->byte[0] != 0xff &&
+	       !(a->byte[0] == 0xfe && (a->byte[1] & 0xc0) == 0x80);
+}
+
+/* colon: an IPv6 address may stand there; dot: an IPv4 address. */
+static int parse_addr(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, bool dot,
+		      bool colon, struct esl_addr *ret)
+{
+	const char *expected = !colon ? "an IPv4 address" : dot ? "an IP address" : "an IPv6 address";
+	const char *str = "";
+	struct esl_addr a = {};
+	int err = text(rd, k, s, expected, 64, &str);
 
 	if (err)
 		return err;
-	if (inet_pton(AF_INET, str, &a) != 1)
-		return esl_conf_complain(rd, s, NULL, "\"%s\" is no IPv4 address, expected a.b.c.d",
-					 str);
-	host = ntohl(a.s_addr);
-	if (!(host >> 24) || host >> 24 == IN_LOOPBACKNET || host >> 28 >= 14)
-		return esl_conf_complain(rd, s, NULL,
-					 "%s is no address of a machine, expected a unicast address",
-					 str);
-	*(__be32 *)dst = a.s_addr;
+	/* Mapped addresses are this program's own way to write IPv4. */
+	if (s && (!(strchr(str, ':') ? colon : dot) || !esl_address_read(str, &a) ||
+		  esl_address_is_ipv4(&a) != !strchr(str, ':')))
+		return esl_conf_complain(rd, s, NULL, "\"%s\" is not %s, expected %s", str, expected,
+					 !colon ? "a.b.c.d" : dot ? "a.b.c.d or a:b::c" : "a:b::c");
+	if (s && !is_station(&a))
+		return esl_conf_complain(rd, s, NULL, "%s is no address of a machine, expected a unicast "
+					 "address of more than its link", str);
+	*ret = a;
 	return 0;
 }
 
-/* All zero where absent. */
+int esl_parse_address4(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst)
+{
+	struct esl_addr a;
+	int err = parse_addr(rd, k, s, true, false, &a);
+
+	if (!err)
+		memcpy(dst, &a.byte[12], sizeof(__be32));
+	return err;
+}
+
+int esl_parse_address6(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst)
+{
+	return parse_addr(rd, k, s, false, true, dst);
+}
+
+int esl_parse_address(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst)
+{
+	return parse_addr(rd, k, s, true, true, dst);
+}
+
 int esl_parse_mac(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst)
 {
-	static const char expected[] = "a group MAC such as 03:bf:0a:01:00:01";
-	__u8 mac[ESL_MAC_LEN];
+	static const char expected[] = "a MAC such as 03:bf:0a:01:00:01";
+	static const __u8 nobody[ESL_MAC_LEN], all[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	__u8 mac[ESL_MAC_LEN] = {};
 	const char *str = "";
 	int end = 0;
 	int err = text(rd, k, s, expected, 64, &str);
 
 	if (err)
 		return err;
-	if (!s)
-		return 0;
-	if (sscanf(str, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3],
-		   &mac[4], &mac[5], &end) != ESL_MAC_LEN || str[end] || end != 17)
+	if (s && (sscanf(str, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3],
+			 &mac[4], &mac[5], &end) != ESL_MAC_LEN || str[end] || end != 17))
 		return esl_conf_complain(rd, s, NULL, "\"%s\" is no MAC, expected %s", str, expected);
-	if (!(mac[0] & 1) || !memcmp(mac, "\xff\xff\xff\xff\xff\xff", ESL_MAC_LEN))
-		return esl_conf_complain(rd, s, NULL,
-					 "%s is no multicast MAC, expected %s: the switch must "
-					 "bring every packet to every member", str, expected);
+	if (s && (!memcmp(mac, nobody, ESL_MAC_LEN) || !memcmp(mac, all, ESL_MAC_LEN)))
+		return esl_conf_complain(rd, s, NULL, "%s is no MAC of a cluster, expected %s", str,
+					 expected);
 	memcpy(dst, mac, ESL_MAC_LEN);
 	return 0;
 }
@@ -206,21 +239,33 @@ int esl_parse_path(struct esl_reader *rd, const struct esl_key *k, config_settin
 	return 0;
 }
 
-int esl_parse_mode(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst)
+/* "a", "b" or "c" */
+static void list_choices(const struct esl_choice *c, char *buf, size_t size)
 {
-	enum esl_mode mode;
-	const char *str = "";
-	int err = text(rd, k, s, "\"native\" or \"skb\"", 64, &str);
+	size_t used = 0;
 
+	buf[0] = '\0';
+	for (; c->name && used < size; c++)
+		used += snprintf(buf + used, size - used, "\"%s\"%s", c->name,
+				 !c[1].name ? "" : c[2].name ? ", " : " or ");
+}
+
+int esl_parse_choice(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst)
+{
+	const struct esl_choice *c;
+	const char *str = "";
+	char names[160];
+	int err;
+
+	list_choices(k->choices, names, sizeof(names));
+	err = text(rd, k, s, names, 64, &str);
 	if (err)
 		return err;
-	if (!strcmp(str, "native"))
-		mode = ESL_MODE_NATIVE;
-	else if (!strcmp(str, "skb"))
-		mode = ESL_MODE_SKB;
-	else
-		return esl_conf_complain(rd, s, NULL,
-					 "\"%s\" is no mode, expected \"native\" or \"skb\"", str);
-	*(enum esl_mode *)dst = mode;
-	return 0;
+	for (c = k->choices; c->name; c++) {
+		if (strcmp(str, c->name))
+			continue;
+		*(int *)dst = c->value;
+		return 0;
+	}
+	return esl_conf_complain(rd, s, NULL, "\"%s\" is not known, expected %s", str, names);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "conf.h"
+#include "conf_words.h"
 
 struct esl_reader {
 	const char *path;
@@ -26,6 +27,7 @@ struct esl_key {
 	const char *fallback;	/* of an absent text */
 	long number;		/* of an absent number */
 	size_t size;		/* of the field of a text */
+	const struct esl_choice *choices;
 };
 
 /* Read every key of the table from group into the record at base; refuse what
@@ -41,9 +43,14 @@ int esl_parse_number(struct esl_reader *rd, const struct esl_key *k, config_sett
 int esl_parse_power(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
 int esl_parse_interface(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s,
 			void *dst);
+/* IPv4, IPv6, or either as struct esl_addr; all of a unicast address of a machine. Absent: all 0. */
+int esl_parse_address4(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
+int esl_parse_address6(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
 int esl_parse_address(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
+/* Absent: all 0, which no MAC of the file is. */
 int esl_parse_mac(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
 int esl_parse_path(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
-int esl_parse_mode(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
+/* An int: a value of k->choices, of the fallback's name where absent. */
+int esl_parse_choice(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
 
 #endif

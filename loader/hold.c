@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
@@ -141,10 +140,30 @@ static enum esl_hold check_filters(const struct esl_link *l, const struct esl_st
 	return ESL_HOLD_OK;
 }
 
-static enum esl_hold check_side(const struct esl_config *config, int side, bool *ret_down,
-				struct esl_hold_report *r)
+/* One that a virtual NIC could not turn off is one that it does not use. */
+static enum esl_hold check_offloads(const struct esl_conf *c, int side, const struct esl_link *l,
+				    struct esl_hold_report *r)
 {
 	const struct esl_state_device *d = &kept.state.device[side];
+	int what;
+
+	for (what = 0; what < ESL_OFFLOADS; what++) {
+		if (!esl_offload_unwanted(c, kept.state.mode, side, what) ||
+		    esl_link_offload(d->name, what) != 1)
+			continue;
+		if (what != ESL_RXVLAN)
+			return hold(r, ESL_HOLD_GRO_ON, d->name);
+		if (d->offload_off[what] || strcmp(l->kind, "veth"))
+			return hold(r, ESL_HOLD_RXVLAN_ON, d->name);
+	}
+	return ESL_HOLD_OK;
+}
+
+static enum esl_hold check_side(const struct esl_conf *c, const struct esl_config *config, int side,
+				bool *ret_down, struct esl_hold_report *r)
+{
+	const struct esl_state_device *d = &kept.state.device[side];
+	enum esl_hold h;
 	struct esl_link l;
 	int err = esl_link_get(kept.nl, d->name, &l);
 
@@ -157,11 +176,19 @@ static enum esl_hold check_side(const struct esl_config *config, int side, bool 
 	if (!xdp_there(&l, d, side))
 		return hold(r, ESL_HOLD_XDP_MISSING, d->name);
 	r->dispatcher[side] = kept.dispatcher[side];
-	if (kept.state.mode == ESL_MODE_SKB && (esl_link_merge(d->name, ESL_GRO) == 1 ||
-						esl_link_merge(d->name, ESL_LRO) == 1))
-		return hold(r, ESL_HOLD_GRO_ON, d->name);
+	h = check_offloads(c, side, &l, r);
+	if (h)
+		return h;
 	*ret_down = !l.up || !l.carrier;
-	return check_filters(&l, d, r);
+	h = check_filters(&l, d, r);
+	if (h || !strcmp(c->side[side].device, d->name))
+		return h;
+	err = esl_link_get(kept.nl, c->side[side].device, &l);
+	if (err)
+		return err == -ENODEV ? hold(r, ESL_HOLD_LINK_GONE, c->side[side].device) :
+					cannot_tell(r, c->side[side].device);
+	*ret_down |= !l.up;
+	return ESL_HOLD_OK;
 }
 
 static enum esl_hold check_gate(const struct esl_config *config, struct esl_hold_report *r)
@@ -179,22 +206,22 @@ static enum esl_hold check_gate(const struct esl_config *config, struct esl_hold
 
 static enum esl_hold check_host(const struct esl_conf *c, struct esl_hold_report *r)
 {
-	__be32 addr[ESL_ROLES];
+	struct esl_addr addr[ESL_ADDRESSES];
+	char text[INET6_ADDRSTRLEN];
 	struct esl_sysctl s;
 	unsigned int have;
 	int i, value;
 
 	for (i = 0; esl_sysctl_get(c, i, &s); i++)
 		if (esl_sysctl_read(s.path, &value) || value < s.need)
-			return hold(r, ESL_HOLD_SYSCTL_CHANGED, s.path + strlen("/proc/sys/net/ipv4/"));
-	for (i = 0; i < ESL_ROLES; i++)
-		addr[i] = c->side[i].cluster_addr;
-	if (esl_address_look(kept.nl, addr, ESL_ROLES, &have))
+			return hold(r, ESL_HOLD_SYSCTL_CHANGED, s.path + strlen(ESL_SYSCTL_DIR));
+	for (i = 0; i < ESL_ADDRESSES; i++)
+		addr[i] = esl_address_cluster(c, i);
+	if (esl_address_look(kept.nl, addr, ESL_ADDRESSES, &have))
 		return cannot_tell(r, "the addresses of lo");
-	for (i = 0; i < ESL_ROLES; i++)
-		if (!(have & 1u << i))
-			return hold(r, ESL_HOLD_ADDRESS_MISSING,
-				    inet_ntoa((struct in_addr){ addr[i] }));
+	for (i = 0; i < ESL_ADDRESSES; i++)
+		if (!esl_addr_none(&addr[i]) && !(have & 1u << i))
+			return hold(r, ESL_HOLD_ADDRESS_MISSING, esl_address_text(&addr[i], text));
 	return ESL_HOLD_OK;
 }
 
@@ -214,7 +241,7 @@ enum esl_hold esl_hold_check(const struct esl_conf *c, bool rules, struct esl_ho
 	if (!kept.nl)
 		return cannot_tell(r, "no rtnetlink socket");
 	for (i = 0; i < ESL_ROLES; i++) {
-		h = check_side(&config, i, &down[i], r);
+		h = check_side(c, &config, i, &down[i], r);
 		if (h)
 			return h;
 	}

@@ -24,6 +24,7 @@
 	X(GUARD_NOT_FIRST, "guard_not_first", "another filter runs before the guard on interface %s") \
 	X(RETYPE_MISSING, "retype_missing", "the ingress helper is not on virtual interface %s") \
 	X(GRO_ON, "gro_on", "interface %s merges packets before the generic XDP program sees them") \
+	X(RXVLAN_ON, "rxvlan_on", "interface %s hides VLAN tags from the XDP program")         \
 	X(GATE_MISSING, "gate_missing", "the gate device %s is missing or down")               \
 	X(RULES_CHANGED, "rules_changed", "the nftables rules are missing or were changed%s")  \
 	X(SYSCTL_CHANGED, "sysctl_changed", "a sysctl that the cluster needs was changed: %s") \

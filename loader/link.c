@@ -47,6 +47,9 @@ static int link_attr(const struct nlattr *a, void *data)
 		if (mnl_attr_get_payload_len(a) == ESL_MAC_LEN)
 			memcpy(l->mac, mnl_attr_get_payload(a), ESL_MAC_LEN);
 		break;
+	case IFLA_LINK:
+		l->below = mnl_attr_get_u32(a);
+		break;
 	case IFLA_LINKINFO:
 		mnl_attr_for_each_nested(n, a)
 			if (mnl_attr_get_type(n) == IFLA_INFO_KIND)
@@ -172,17 +175,47 @@ static int ethtool(const char *name, struct ethtool_value *v)
 	return err;
 }
 
-int esl_link_merge(const char *name, enum esl_merge what)
+/* All but GRO are bits of one word. */
+static const struct {
+	const char *name;
+	__u32 flag;
+} offloads[ESL_OFFLOADS] = {
+	[ESL_GRO] = { "GRO", 0 },
+	[ESL_LRO] = { "LRO", ETH_FLAG_LRO },
+	[ESL_RXVLAN] = { "VLAN offload", ETH_FLAG_RXVLAN },
+};
+
+const char *esl_offload_name(enum esl_offload what)
+{
+	return offloads[what].name;
+}
+
+/*
+ * Generic XDP runs after GRO: members would see packets merged differently and
+ * choose different owners, and with esp4_offload loaded ESP would be decrypted
+ * before the program.  And a frame that the program sends back, or on to
+ * another CPU, has lost a tag that was not in it.
+ */
+bool esl_offload_unwanted(const struct esl_conf *c, enum esl_mode mode, int side, enum esl_offload what)
+{
+	const struct esl_conf_side *s = &c->side[side];
+
+	if (what != ESL_RXVLAN)
+		return mode == ESL_MODE_SKB;
+	return strcmp(s->device, s->interface) && (c->answer || c->cpu_mode != ESL_CPU_OFF);
+}
+
+int esl_link_offload(const char *name, enum esl_offload what)
 {
 	struct ethtool_value v = { .cmd = what == ESL_GRO ? ETHTOOL_GGRO : ETHTOOL_GFLAGS };
 	int err = ethtool(name, &v);
 
 	if (err)
 		return err;
-	return what == ESL_GRO ? !!v.data : !!(v.data & ETH_FLAG_LRO);
+	return what == ESL_GRO ? !!v.data : !!(v.data & offloads[what].flag);
 }
 
-int esl_link_set_merge(const char *name, enum esl_merge what, bool on)
+int esl_link_set_offload(const char *name, enum esl_offload what, bool on)
 {
 	struct ethtool_value v = { .cmd = ETHTOOL_GFLAGS };
 	int err;
@@ -196,6 +229,6 @@ int esl_link_set_merge(const char *name, enum esl_merge what, bool on)
 	if (err)
 		return err;
 	v.cmd = ETHTOOL_SFLAGS;
-	v.data = on ? v.data | ETH_FLAG_LRO : v.data & ~ETH_FLAG_LRO;
+	v.data = on ? v.data | offloads[what].flag : v.data & ~offloads[what].flag;
 	return ethtool(name, &v);
 }

@@ -3,11 +3,7 @@
 #ifndef ESPALIER_LINK_H
 #define ESPALIER_LINK_H
 
-#include <net/if.h>
-#include <stdbool.h>
-
-#include <espalier/abi.h>
-
+#include "conf.h"
 #include "nl.h"
 
 struct esl_link {
@@ -18,6 +14,7 @@ struct esl_link {
 	char kind[16];		/* "veth", "vlan", "dummy"; "" for hardware */
 	__u32 xdp_id;		/* 0: no XDP program */
 	__u8 xdp_attached;	/* XDP_ATTACHED_* */
+	__u32 below;		/* ifindex of the device that this one stands on; 0: none */
 };
 
 /* Returns 0, -ENODEV where there is none, or another negative errno. */
@@ -28,9 +25,19 @@ int esl_link_create(struct mnl_socket *nl, const char *name, const char *kind);
 int esl_link_up(struct mnl_socket *nl, __u32 ifindex);
 int esl_link_delete(struct mnl_socket *nl, __u32 ifindex);
 
-/* GRO or LRO of a NIC: 1 on, 0 off, or a negative errno. */
-enum esl_merge { ESL_GRO, ESL_LRO, ESL_MERGES };
-int esl_link_merge(const char *name, enum esl_merge what);
-int esl_link_set_merge(const char *name, enum esl_merge what, bool on);
+/* What a NIC or its driver does to packets before XDP sees them: 1 on, 0 off, or
+ * a negative errno. */
+enum esl_offload {
+	ESL_GRO,
+	ESL_LRO,
+	ESL_RXVLAN,	/* takes the VLAN tag off and keeps it beside the packet */
+	ESL_OFFLOADS
+};
+int esl_link_offload(const char *name, enum esl_offload what);
+int esl_link_set_offload(const char *name, enum esl_offload what, bool on);
+/* "GRO" and so on. */
+const char *esl_offload_name(enum esl_offload what);
+/* Must it be off on the NIC of this side, with XDP in this mode? */
+bool esl_offload_unwanted(const struct esl_conf *c, enum esl_mode mode, int side, enum esl_offload what);
 
 #endif

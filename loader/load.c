@@ -22,7 +22,7 @@
  */
 static const struct esl_step *const steps[] = {
 	&esl_step_mount,   &esl_step_gate,	&esl_step_rules, &esl_step_maps, &esl_step_guards,
-	&esl_step_sysctls, &esl_step_addresses, &esl_step_merge, &esl_step_xdp,
+	&esl_step_sysctls, &esl_step_addresses, &esl_step_offloads, &esl_step_xdp,
 };
 #define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))
 
@@ -246,8 +246,8 @@ static bool recognise(struct esl_run *r, struct esl_state *what)
 			d->xdp_id = x.ours;
 		found |= d->clsact || d->xdp_id;
 	}
-	for (i = 0; i < ESL_ROLES && found; i++)
-		what->address[i] = r->conf->side[i].cluster_addr;
+	for (i = 0; i < ESL_ADDRESSES && found; i++)
+		what->address[i] = esl_address_cluster(r->conf, i);
 	return found;
 }
 

@@ -42,7 +42,7 @@ extern const struct esl_step esl_step_maps;
 extern const struct esl_step esl_step_guards;
 extern const struct esl_step esl_step_sysctls;
 extern const struct esl_step esl_step_addresses;
-extern const struct esl_step esl_step_merge;
+extern const struct esl_step esl_step_offloads;
 extern const struct esl_step esl_step_xdp;
 
 /* Look up the interface of a device index and note its ifindex in r->did. */

@@ -7,6 +7,7 @@
 #include <xdp/libxdp.h>
 
 #include "error.h"
+#include "explain.h"
 #include "load.h"
 #include "status.h"
 
@@ -77,12 +78,14 @@ static const struct command {
 	const char *summary;
 	const struct argp_option *options;
 	int (*run)(struct esl_conf *c, const struct options *o, char *error);
+	int (*main)(int argc, char **argv);	/* instead of run: does without a configuration */
 } commands[] = {
 	{ "load", "attach programs, rules and addresses: all or nothing", load_options, run_load },
 	{ "unload", "put back what load changed", config_only, run_unload },
 	{ "status", "what holds, what was counted, which SAs there are", status_options, run_status },
 	{ "check-config", "read the configuration and say what is wrong", config_only,
 	  run_check_config },
+	{ "explain", "which member owns a packet, and why", .main = esl_explain_main },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -146,6 +149,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 	snprintf(name, sizeof(name), "espalier %s", cmd->name);
 	argv[0] = name;
 	argp_err_exit_status = EXIT_MISUSE;
+	if (cmd->main)
+		return cmd->main(argc, argv);
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (esl_conf_read(o.path, &c, error)) {
 		fprintf(stderr, "%s\n", error);

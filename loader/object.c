@@ -6,6 +6,17 @@
 #include "espalier.skel.h"
 #include "object.h"
 
+/* By the section's name alone libbpf would always ask for frags; esl_xdp_attach()
+ * decides. Registered once, as open objects keep pointing to it. */
+static int take_section(void)
+{
+	static int handler;
+
+	if (!handler)
+		handler = libbpf_register_prog_handler("xdp.frags", BPF_PROG_TYPE_XDP, BPF_XDP, NULL);
+	return handler;
+}
+
 int esl_object_open(const struct esl_conf *c, const char *file, enum esl_object_part part,
 		    struct bpf_object **ret, char error[ESL_ERROR_MAX])
 {
@@ -16,6 +27,8 @@ int esl_object_open(const struct esl_conf *c, const char *file, enum esl_object_
 	const void *bytes;
 	size_t size;
 
+	if (take_section() < 0)
+		return esl_error(error, ENOMEM, "libbpf takes no section handler");
 	if (file) {
 		obj = bpf_object__open_file(file, &opts);
 	} else {

@@ -7,15 +7,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "nl.h"
+#include "address.h"
 #include "own.h"
 
 #define TRIES 3		/* of a list that changes while it is read */
 
 struct own {
-	struct esl_addr cluster[ESL_ROLES];
-	__u32 ifindex[ESL_ROLES];
-	bool ports;		/* this pass is about the two NICs */
+	struct esl_addr cluster[ESL_ADDRESSES];
+	__u32 ifindex[2 * ESL_ROLES];
+	bool ports;		/* this pass is about the two NICs and the devices on them */
 	bool more;		/* than fit */
 	struct esl_addr addr[ESL_OWN_MAX];
 	int count;
@@ -31,41 +31,18 @@ static bool contains(const struct esl_addr *list, int count, const struct esl_ad
 	return false;
 }
 
-/* With a peer address IFA_ADDRESS is the other end and IFA_LOCAL this one. */
-static bool address_of(const struct nlmsghdr *nlh, struct esl_addr *ret)
-{
-	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *a, *best = NULL;
-	size_t len = m->ifa_family == AF_INET ? 4 : 16;
-
-	if (m->ifa_family != AF_INET && m->ifa_family != AF_INET6)
-		return false;
-	mnl_attr_for_each(a, nlh, sizeof(*m)) {
-		__u16 type = mnl_attr_get_type(a);
-
-		if (mnl_attr_get_payload_len(a) == len &&
-		    (type == IFA_LOCAL || (type == IFA_ADDRESS && !best)))
-			best = a;
-	}
-	if (!best)
-		return false;
-	if (m->ifa_family == AF_INET)
-		*ret = esl_addr_from_ipv4(mnl_attr_get_u32(best));
-	else
-		memcpy(ret->byte, mnl_attr_get_payload(best), sizeof(ret->byte));
-	return true;
-}
-
 static int on_address(const struct nlmsghdr *nlh, void *data)
 {
 	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(nlh);
 	struct own *own = data;
 	struct esl_addr addr;
-	bool port = m->ifa_index == own->ifindex[ESL_INSIDE] ||
-		    m->ifa_index == own->ifindex[ESL_OUTSIDE];
+	bool port = false;
+	int i;
 
-	if (nlh->nlmsg_type != RTM_NEWADDR || port != own->ports || !address_of(nlh, &addr) ||
-	    contains(own->cluster, ESL_ROLES, &addr) || contains(own->addr, own->count, &addr))
+	for (i = 0; i < 2 * ESL_ROLES; i++)
+		port |= m->ifa_index == own->ifindex[i];
+	if (nlh->nlmsg_type != RTM_NEWADDR || port != own->ports || !esl_address_of(nlh, &addr) ||
+	    contains(own->cluster, ESL_ADDRESSES, &addr) || contains(own->addr, own->count, &addr))
 		return MNL_CB_OK;
 	if (own->count == ESL_OWN_MAX)
 		own->more = true;
@@ -128,9 +105,11 @@ int esl_own_update(const struct esl_conf *c, struct esl_pins *p)
 	struct own own = {};
 	int i, err;
 
+	for (i = 0; i < ESL_ADDRESSES; i++)
+		own.cluster[i] = esl_address_cluster(c, i);
 	for (i = 0; i < ESL_ROLES; i++) {
-		own.cluster[i] = esl_addr_from_ipv4(c->side[i].cluster_addr);
-		own.ifindex[i] = if_nametoindex(c->side[i].interface);
+		own.ifindex[2 * i] = if_nametoindex(c->side[i].interface);
+		own.ifindex[2 * i + 1] = if_nametoindex(c->side[i].device);
 	}
 	/* Those of the NICs first: where not all fit, they matter most. */
 	own.ports = true;

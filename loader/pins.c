@@ -30,6 +30,11 @@ static const struct {
 	PIN("guard", guard_fd, ARRAY, 4, sizeof(struct esl_guard), ESL_SA_MAX),
 	PIN("frag", frag, LRU_HASH, sizeof(struct esl_frag_key), 4, ESL_FRAG_MAX),
 	PIN("frag_out", frag_out, LRU_HASH, sizeof(struct esl_frag_key), 4, ESL_FRAG_MAX),
+	PIN("turns", turns, PERCPU_ARRAY, 4, sizeof(struct esl_turns), ESL_ROLES),
+	PIN("sessions", sessions_fd, ARRAY, 4, sizeof(struct esl_sessions), ESL_SESSION_BUCKETS),
+	PIN("policies", policies, LPM_TRIE, sizeof(struct esl_policy_key), sizeof(struct esl_policy),
+	    ESL_POLICIES_MAX),
+	PIN("cpus", cpus, CPUMAP, 4, sizeof(struct bpf_cpumap_val), ESL_CPUS_MAX),
 	PIN("events", events, RINGBUF, 0, 0, ESL_EVENTS_BYTES),
 #undef PIN
 };
@@ -124,7 +129,8 @@ int esl_pins_open(const struct esl_conf *c, struct esl_pins *p, char error[ESL_E
 	}
 	q.config = map_memory(q.config_fd, sizeof(*q.config));
 	q.guard = map_memory(q.guard_fd, sizeof(*q.guard) * ESL_SA_MAX);
-	if (!q.config || !q.guard) {
+	q.sessions = map_memory(q.sessions_fd, sizeof(*q.sessions) * ESL_SESSION_BUCKETS);
+	if (!q.config || !q.guard || !q.sessions) {
 		err = esl_error(error, errno, "%s: the maps cannot be mapped into memory (%m)",
 				c->bpffs);
 		goto fail;
@@ -145,8 +151,10 @@ void esl_pins_close(struct esl_pins *p)
 
 	unmap_memory(p->config, sizeof(*p->config));
 	unmap_memory(p->guard, sizeof(*p->guard) * ESL_SA_MAX);
+	unmap_memory(p->sessions, sizeof(*p->sessions) * ESL_SESSION_BUCKETS);
 	p->config = NULL;
 	p->guard = NULL;
+	p->sessions = NULL;
 	for (i = 0; i < MAPS; i++) {
 		if (*fd_of(p, i) >= 0)
 			close(*fd_of(p, i));
@@ -171,7 +179,8 @@ static int make_config(const struct esl_conf *c, struct esl_config *ret, char *e
 	struct esl_config config = {
 		.abi = ESL_ABI_VERSION,
 		.member = c->member,
-		.burst_shift = c->burst_shift,
+		.cpu_mode = c->cpu_mode,
+		.cpu_count = c->cpu_mode == ESL_CPU_OFF ? 0 : c->cpu_count,
 	};
 	struct mnl_socket *nl = esl_nl_open(NETLINK_ROUTE);
 	struct esl_link link;
@@ -183,6 +192,8 @@ static int make_config(const struct esl_conf *c, struct esl_config *ret, char *e
 		err = read_link(nl, c->side[i].interface, &link, error);
 		config.port[i].ifindex = link.ifindex;
 		config.port[i].cluster_addr = c->side[i].cluster_addr;
+		config.port[i].cluster_addr6 = c->side[i].cluster_addr6;
+		config.port[i].answer = c->answer;
 		memcpy(config.port[i].mac, link.mac, ESL_MAC_LEN);
 		memcpy(config.port[i].cluster_mac, c->side[i].cluster_mac, ESL_MAC_LEN);
 	}

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The pinned maps of one member, opened by name, and the two that are mapped
- * into memory. */
+/* The pinned maps of one member, opened by name, and those that are mapped into
+ * memory. */
 #ifndef ESPALIER_PINS_H
 #define ESPALIER_PINS_H
 
 #include "conf.h"
 
 struct esl_pins {
-	int config_fd, counts, own, sa_in, sa_seq, sa_out, guard_fd, frag, frag_out, events;
+	int config_fd, counts, own, sa_in, sa_seq, sa_out, guard_fd, frag, frag_out, turns, sessions_fd,
+		policies, cpus, events;
 	struct esl_config *config;	/* mmap, shared with the programs */
 	struct esl_guard *guard;	/* mmap, ESL_SA_MAX records */
+	struct esl_sessions *sessions;	/* mmap, ESL_SESSION_BUCKETS buckets */
 };
 
 /* Open all of c->bpffs.  Returns 0, -ENOENT where they are not pinned,

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -8,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "error.h"
 #include "nl.h"
 #include "rules.h"
@@ -17,34 +17,148 @@
 	"table inet espalier {}\ndelete table inet espalier\n"                                     \
 	"table netdev espalier {}\ndelete table netdev espalier\n"
 
+/* How one family is written. saddr, next and sport: places in the IP header for
+ * raw expressions; in IPv4 without options. */
+static const struct family {
+	const char *ip, *nfproto, *groups;
+	const char *protocol;		/* right in a packet with segments still to be cut, too */
+	const char *version, *saddr, *next, *sport;
+	bool ipv6;
+} families[] = {
+	{ "ip", "ipv4", "224.0.0.0/4", "ip protocol", "4", "@nh,96,32", "@nh,72,8", "@nh,160,16", false },
+	{ "ip6", "ipv6", "ff00::/8", "ip6 nexthdr", "6", "@nh,64,128", "@nh,48,8", "@nh,320,16", true },
+};
+#define FAMILIES (sizeof(families) / sizeof(families[0]))
+
+/* The cluster addresses of a family. */
+struct addrs {
+	int count;
+	struct esl_addr addr[ESL_ROLES];
+	char set[ESL_ROLES * (INET6_ADDRSTRLEN + 2)];		/* a, b */
+	char raw[ESL_ROLES * (2 + 2 * sizeof(struct esl_addr) + 2)];	/* 0x..., 0x... */
+};
+
+static void find_addrs(const struct esl_conf *c, const struct family *f, struct addrs *a)
+{
+	size_t set = 0, raw = 0, k;
+	char text[INET6_ADDRSTRLEN];
+	int i;
+
+	memset(a, 0, sizeof(*a));
+	for (i = 0; i < ESL_ADDRESSES; i++) {
+		const struct esl_addr addr = esl_address_cluster(c, i);
+		const char *comma = a->count ? ", " : "";
+
+		if (esl_addr_none(&addr) || esl_address_is_ipv4(&addr) == f->ipv6)
+			continue;
+		a->addr[a->count++] = addr;
+		set += sprintf(a->set + set, "%s%s", comma, esl_address_text(&addr, text));
+		raw += sprintf(a->raw + raw, "%s0x", comma);
+		for (k = f->ipv6 ? 0 : 12; k < sizeof(addr); k++)
+			raw += sprintf(a->raw + raw, "%02x", addr.byte[k]);
+	}
+}
+
 /*
  * Before defragmentation (-400), so that no fragment is held for a packet that
  * must not come.  "ipsec in": with esp4_offload loaded GRO decrypts on any NIC
- * before prerouting sees the outer packet.  Before source NAT (100), which
- * would hide the cluster address.
+ * before prerouting sees the outer packet.  Cluster MAC: the XDP program
+ * rewrites it in what it takes, so what still has it came past no program; only
+ * to groups, as queries do that keep the switch bringing the frames, it may.
  */
-static const char rules[] =
-	DELETE
-	"table inet espalier {\n"
-	"	chain prerouting {\n"
-	"		type filter hook prerouting priority -450; policy accept;\n"
-	"		iifname != \"%1$s\" ip daddr { %2$s, %3$s } meta l4proto { esp, ah } counter drop\n"
-	"		iifname != \"%1$s\" ip daddr { %2$s, %3$s } udp dport 4500 counter drop\n"
-	"		iifname != \"%1$s\" ipsec in ip daddr %2$s counter drop\n"
-	"		iifname != \"%1$s\" ipsec in ip daddr %3$s counter drop\n"
-	"	}\n"
-	"	chain postrouting {\n"
-	"		type filter hook postrouting priority -450; policy accept;\n"
-	"		oifname != \"%1$s\" ip saddr { %2$s, %3$s } meta l4proto { esp, ah } counter drop\n"
-	"		oifname != \"%1$s\" ip saddr { %2$s, %3$s } udp sport 4500 counter drop\n"
-	"	}\n"
-	"}\n"
-	"table netdev espalier {\n"
-	"	chain egress {\n"
-	"		type filter hook egress device \"%1$s\" priority 0; policy accept;\n"
-	"		ip saddr { %2$s, %3$s } ip protocol esp fwd to \"%4$s\"\n"
-	"	}\n"
-	"}\n";
+static void print_prerouting(FILE *out, const struct esl_conf *c, const struct family *f,
+			     const struct addrs *a)
+{
+	const char *device = c->side[ESL_OUTSIDE].device;
+	const __u8 *in = c->side[ESL_INSIDE].cluster_mac, *mac = c->side[ESL_OUTSIDE].cluster_mac;
+	char text[INET6_ADDRSTRLEN];
+	int i;
+
+	fprintf(out, "		meta nfproto %s ether daddr { %02x:%02x:%02x:%02x:%02x:%02x, "
+		"%02x:%02x:%02x:%02x:%02x:%02x } %s daddr != %s counter drop\n", f->nfproto, in[0], in[1],
+		in[2], in[3], in[4], in[5], mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], f->ip, f->groups);
+	if (a->count)
+		fprintf(out,
+			"		iifname != \"%1$s\" %2$s daddr { %3$s } meta l4proto { esp, ah } counter drop\n"
+			"		iifname != \"%1$s\" %2$s daddr { %3$s } udp dport 4500 counter drop\n",
+			device, f->ip, a->set);
+	for (i = 0; i < a->count; i++)
+		fprintf(out, "		iifname != \"%s\" ipsec in %s daddr %s counter drop\n", device, f->ip,
+			esl_address_text(&a->addr[i], text));
+}
+
+/* Before source NAT (100), which would hide the cluster address. */
+static void print_postrouting(FILE *out, const struct esl_conf *c, const struct family *f,
+			      const struct addrs *a)
+{
+	if (a->count)
+		fprintf(out,
+			"		oifname != \"%1$s\" %2$s saddr { %3$s } meta l4proto { esp, ah } counter drop\n"
+			"		oifname != \"%1$s\" %2$s saddr { %3$s } udp sport 4500 counter drop\n",
+			c->side[ESL_OUTSIDE].device, f->ip, a->set);
+}
+
+/*
+ * To the gate.  The last two rules are for a VLAN tag that lies in the frame, as
+ * below a second VLAN device: nft has no name for what is behind two tags.
+ * Later fragments of UDP go to the NIC's own guard.
+ */
+static void print_egress(FILE *out, const struct esl_conf *c, const struct family *f,
+			 const struct addrs *a)
+{
+	if (a->count)
+		fprintf(out,
+			"		%1$s saddr { %2$s } %3$s { esp, ah } fwd to \"%4$s\"\n"
+			"		%1$s saddr { %2$s } udp sport 4500 fwd to \"%4$s\"\n",
+			f->ip, a->set, f->protocol, c->gate);
+	/* Behind extension headers. */
+	if (a->count && f->ipv6)
+		fprintf(out, "		%s saddr { %s } meta l4proto { esp, ah } fwd to \"%s\"\n", f->ip,
+			a->set, c->gate);
+	if (a->count)
+		fprintf(out,
+			"		meta protocol { 8021q, 8021ad } @nh,0,4 %1$s %2$s { %3$s } "
+			"%4$s { 50, 51 } fwd to \"%6$s\"\n"
+			"		meta protocol { 8021q, 8021ad } @nh,0,4 %1$s %2$s { %3$s } "
+			"%4$s 17 %5$s 4500 fwd to \"%6$s\"\n",
+			f->version, f->saddr, a->raw, f->next, f->sport, c->gate);
+}
+
+static void print_chain(FILE *out, const struct esl_conf *c,
+			void (*print)(FILE *, const struct esl_conf *, const struct family *,
+				      const struct addrs *))
+{
+	struct addrs a;
+	size_t i;
+
+	for (i = 0; i < FAMILIES; i++) {
+		find_addrs(c, &families[i], &a);
+		print(out, c, &families[i], &a);
+	}
+	fputs("	}\n", out);
+}
+
+char *esl_rules_text(const struct esl_conf *c)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	fputs(DELETE "table inet espalier {\n	chain prerouting {\n"
+	      "		type filter hook prerouting priority -450; policy accept;\n", out);
+	print_chain(out, c, print_prerouting);
+	fputs("	chain postrouting {\n"
+	      "		type filter hook postrouting priority -450; policy accept;\n", out);
+	print_chain(out, c, print_postrouting);
+	fprintf(out, "}\ntable netdev espalier {\n	chain egress {\n"
+		"		type filter hook egress device \"%s\" priority 0; policy accept;\n",
+		c->side[ESL_OUTSIDE].interface);
+	print_chain(out, c, print_egress);
+	fputs("}\n", out);
+	return fclose(out) ? NULL : text;
+}
 
 /* Run text; *ret_output, unless NULL, is what it printed. why: first line of a complaint. */
 static int run(const char *text, char **ret_output, char *why, size_t size)
@@ -125,13 +239,10 @@ static __u32 generation(void)
 	return gen;
 }
 
-int esl_rules_install(const struct esl_conf *c, char **ret_listing, char error[ESL_ERROR_MAX])
+int esl_rules_install(const char *text, char **ret_listing, char error[ESL_ERROR_MAX])
 {
-	char inside[INET_ADDRSTRLEN], outside[INET_ADDRSTRLEN], text[4096], why[256] = "";
+	char why[256] = "";
 
-	inet_ntop(AF_INET, &c->side[ESL_INSIDE].cluster_addr, inside, sizeof(inside));
-	inet_ntop(AF_INET, &c->side[ESL_OUTSIDE].cluster_addr, outside, sizeof(outside));
-	snprintf(text, sizeof(text), rules, c->side[ESL_OUTSIDE].interface, inside, outside, c->gate);
 	if (run(text, NULL, why, sizeof(why)))
 		return esl_error(error, EIO, "cannot install the nftables rules: %s", why);
 	if (list(ret_listing, why, sizeof(why))) {

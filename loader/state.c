@@ -9,7 +9,7 @@
 
 #include "state.h"
 
-#define VERSION 1
+#define VERSION 2
 
 const char *esl_state_path(const struct esl_conf *c, char *buf, size_t size)
 {
@@ -19,23 +19,29 @@ const char *esl_state_path(const struct esl_conf *c, char *buf, size_t size)
 
 static json_t *device_json(const struct esl_state_device *d)
 {
-	return json_pack("{ss, sI, sI, sI, sI, sI, sb, sb, sb, sb}", "name", d->name, "ifindex",
+	json_t *off = json_array();
+	int i;
+
+	for (i = 0; i < ESL_OFFLOADS; i++)
+		json_array_append_new(off, json_boolean(d->offload_off[i]));
+	return json_pack("{ss, sI, sI, sI, sI, sI, sb, sb, so}", "name", d->name, "ifindex",
 			 (json_int_t)d->ifindex, "xdp_id", (json_int_t)d->xdp_id, "xdp_top",
 			 (json_int_t)d->xdp_top, "guard_id", (json_int_t)d->guard_id, "retype_id",
 			 (json_int_t)d->retype_id, "clsact", d->clsact, "created", d->created,
-			 "gro_off", d->merge_off[ESL_GRO], "lro_off", d->merge_off[ESL_LRO]);
+			 "offload_off", off);
 }
 
 static int device_parse(json_t *j, struct esl_state_device *d)
 {
 	json_int_t ifindex, xdp, top, guard, retype;
-	int clsact, created, gro, lro;
+	int i, clsact, created;
 	const char *name;
+	json_t *off;
 
-	if (json_unpack(j, "{ss, sI, sI, sI, sI, sI, sb, sb, sb, sb}", "name", &name, "ifindex",
+	if (json_unpack(j, "{ss, sI, sI, sI, sI, sI, sb, sb, so}", "name", &name, "ifindex",
 			&ifindex, "xdp_id", &xdp, "xdp_top", &top, "guard_id", &guard, "retype_id",
-			&retype, "clsact", &clsact, "created", &created, "gro_off", &gro, "lro_off",
-			&lro) || strlen(name) >= sizeof(d->name))
+			&retype, "clsact", &clsact, "created", &created, "offload_off", &off) ||
+	    strlen(name) >= sizeof(d->name) || json_array_size(off) != ESL_OFFLOADS)
 		return -EPROTO;
 	strcpy(d->name, name);
 	d->ifindex = ifindex;
@@ -45,8 +51,34 @@ static int device_parse(json_t *j, struct esl_state_device *d)
 	d->retype_id = retype;
 	d->clsact = clsact;
 	d->created = created;
-	d->merge_off[ESL_GRO] = gro;
-	d->merge_off[ESL_LRO] = lro;
+	for (i = 0; i < ESL_OFFLOADS; i++)
+		d->offload_off[i] = json_is_true(json_array_get(off, i));
+	return 0;
+}
+
+/* "" where none was added. */
+static json_t *addresses_json(const struct esl_state *s)
+{
+	json_t *list = json_array();
+	char text[INET6_ADDRSTRLEN];
+	int i;
+
+	for (i = 0; i < ESL_ADDRESSES; i++)
+		json_array_append_new(list, json_string(esl_addr_none(&s->address[i]) ? "" :
+							esl_address_text(&s->address[i], text)));
+	return list;
+}
+
+static int addresses_parse(json_t *list, struct esl_state *s)
+{
+	int i;
+
+	for (i = 0; i < ESL_ADDRESSES; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+
+		if (!text || (text[0] && !esl_address_read(text, &s->address[i])))
+			return -EPROTO;
+	}
 	return 0;
 }
 
@@ -61,10 +93,10 @@ static json_t *state_json(const struct esl_state *s)
 		json_array_append_new(sysctls,
 				      json_pack("{ss, si, si}", "path", s->sysctl[i].path, "before",
 						s->sysctl[i].before, "now", s->sysctl[i].now));
-	return json_pack("{si, si, ss, sb, sb, so, s[I, I], so, ss*}", "version", VERSION, "mode",
+	return json_pack("{si, si, ss, sb, sb, sb, so, so, so, ss*, ss*}", "version", VERSION, "mode",
 			 (int)s->mode, "bpffs", s->bpffs, "pinned", s->pinned, "mounted", s->mounted,
-			 "devices", devices, "addresses", (json_int_t)s->address[ESL_INSIDE],
-			 (json_int_t)s->address[ESL_OUTSIDE], "sysctls", sysctls, "rules", s->rules);
+			 "no_frags", s->no_frags, "devices", devices, "addresses", addresses_json(s),
+			 "sysctls", sysctls, "rules", s->rules, "rules_text", s->rules_text);
 }
 
 static int sysctls_parse(json_t *list, struct esl_state *s)
@@ -84,16 +116,22 @@ static int sysctls_parse(json_t *list, struct esl_state *s)
 	return 0;
 }
 
+static int copy_text(const char *from, char **to)
+{
+	*to = from ? strdup(from) : NULL;
+	return from && !*to ? -ENOMEM : 0;
+}
+
 static int state_parse(json_t *j, struct esl_state *s)
 {
-	int i, version, mode, pinned, mounted;
-	json_t *devices, *sysctls;
-	const char *bpffs, *rules = NULL;
-	json_int_t in, out;
+	int i, version, mode, pinned, mounted, no_frags, err;
+	const char *bpffs, *rules = NULL, *text = NULL;
+	json_t *devices, *addresses, *sysctls;
 
-	if (json_unpack(j, "{si, si, ss, sb, sb, so, s[I, I], so, s?s}", "version", &version, "mode",
-			&mode, "bpffs", &bpffs, "pinned", &pinned, "mounted", &mounted, "devices",
-			&devices, "addresses", &in, &out, "sysctls", &sysctls, "rules", &rules) ||
+	if (json_unpack(j, "{si, si, ss, sb, sb, sb, so, so, so, s?s, s?s}", "version", &version,
+			"mode", &mode, "bpffs", &bpffs, "pinned", &pinned, "mounted", &mounted,
+			"no_frags", &no_frags, "devices", &devices, "addresses", &addresses,
+			"sysctls", &sysctls, "rules", &rules, "rules_text", &text) ||
 	    version != VERSION || json_array_size(devices) != ESL_DEVICES ||
 	    strlen(bpffs) >= sizeof(s->bpffs))
 		return -EPROTO;
@@ -101,16 +139,18 @@ static int state_parse(json_t *j, struct esl_state *s)
 	strcpy(s->bpffs, bpffs);
 	s->pinned = pinned;
 	s->mounted = mounted;
-	s->address[ESL_INSIDE] = in;
-	s->address[ESL_OUTSIDE] = out;
+	s->no_frags = no_frags;
 	for (i = 0; i < ESL_DEVICES; i++)
 		if (device_parse(json_array_get(devices, i), &s->device[i]))
 			return -EPROTO;
-	if (sysctls_parse(sysctls, s))
-		return -EPROTO;
-	if (rules && !(s->rules = strdup(rules)))
-		return -ENOMEM;
-	return 0;
+	err = addresses_parse(addresses, s);
+	if (!err)
+		err = sysctls_parse(sysctls, s);
+	if (!err)
+		err = copy_text(rules, &s->rules);
+	if (!err)
+		err = copy_text(text, &s->rules_text);
+	return err;
 }
 
 int esl_state_read(const struct esl_conf *c, struct esl_state *s)
@@ -127,7 +167,9 @@ int esl_state_read(const struct esl_conf *c, struct esl_state *s)
 		return -EPROTO;
 	err = state_parse(j, &read);
 	json_decref(j);
-	if (!err)
+	if (err)
+		esl_state_free(&read);
+	else
 		*s = read;
 	return err;
 }
@@ -171,7 +213,9 @@ int esl_state_remove(const struct esl_conf *c)
 void esl_state_free(struct esl_state *s)
 {
 	free(s->rules);
+	free(s->rules_text);
 	s->rules = NULL;
+	s->rules_text = NULL;
 }
 
 void esl_state_add_sysctl(struct esl_state *s, const char *path, int before, int now)
@@ -211,33 +255,40 @@ static void merge_device(struct esl_state_device *d, const struct esl_state_devi
 		d->retype_id = more->retype_id;
 	d->clsact |= more->clsact;
 	d->created |= more->created;
-	for (i = 0; i < ESL_MERGES; i++)
-		d->merge_off[i] |= more->merge_off[i];
+	for (i = 0; i < ESL_OFFLOADS; i++)
+		d->offload_off[i] |= more->offload_off[i];
+}
+
+/* Owned texts: to gets a copy of what from has. */
+static int merge_text(char **to, const char *from)
+{
+	char *copy;
+
+	if (!from || copy_text(from, &copy))
+		return from ? -ENOMEM : 0;
+	free(*to);
+	*to = copy;
+	return 0;
 }
 
 int esl_state_merge(struct esl_state *s, const struct esl_state *more)
 {
-	char *rules = more->rules ? strdup(more->rules) : NULL;
 	int i;
 
-	if (more->rules && !rules)
+	if (merge_text(&s->rules, more->rules) || merge_text(&s->rules_text, more->rules_text))
 		return -ENOMEM;
-
 	for (i = 0; i < ESL_DEVICES; i++)
 		merge_device(&s->device[i], &more->device[i]);
 	for (i = 0; i < more->sysctl_count; i++)
 		esl_state_add_sysctl(s, more->sysctl[i].path, more->sysctl[i].before,
 				     more->sysctl[i].now);
-	for (i = 0; i < ESL_ROLES; i++)
-		if (more->address[i])
+	for (i = 0; i < ESL_ADDRESSES; i++)
+		if (!esl_addr_none(&more->address[i]))
 			s->address[i] = more->address[i];
-	if (rules) {
-		free(s->rules);
-		s->rules = rules;
-	}
 	s->mode = more->mode;
 	memcpy(s->bpffs, more->bpffs, sizeof(s->bpffs));
 	s->pinned |= more->pinned;
 	s->mounted |= more->mounted;
+	s->no_frags |= more->no_frags;
 	return 0;
 }

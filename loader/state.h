@@ -6,6 +6,7 @@
 #ifndef ESPALIER_STATE_H
 #define ESPALIER_STATE_H
 
+#include "address.h"
 #include "conf.h"
 #include "link.h"
 #include "sysctl.h"
@@ -23,7 +24,7 @@ struct esl_state_device {
 	__u32 retype_id;		/* 0: not attached */
 	bool clsact;			/* created by us */
 	bool created;			/* the device itself, only the gate */
-	bool merge_off[ESL_MERGES];	/* turned off by us */
+	bool offload_off[ESL_OFFLOADS];	/* turned off by us */
 };
 
 struct esl_state_sysctl {
@@ -36,11 +37,13 @@ struct esl_state {
 	char bpffs[256];
 	bool pinned;			/* the maps */
 	bool mounted;			/* /sys/fs/bpf, by us */
+	bool no_frags;			/* the XDP programs cannot have frames of several buffers */
 	struct esl_state_device device[ESL_DEVICES];
-	__be32 address[ESL_ROLES];	/* added to lo by us; 0: not */
+	struct esl_addr address[ESL_ADDRESSES];	/* added to lo by us; none: not */
 	struct esl_state_sysctl sysctl[ESL_SYSCTLS_MAX];
 	int sysctl_count;
 	char *rules;			/* listing; NULL: not installed. Owned */
+	char *rules_text;		/* what was installed. Owned */
 };
 
 /* Returns 0, -ENOENT where there is no file, -EPROTO where it cannot be understood. */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -10,7 +9,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "address.h"
 #include "agent_status.h"
+#include "conf_words.h"
 #include "error.h"
 #include "hold.h"
 #include "pins.h"
@@ -36,18 +37,82 @@ static json_t *hold_json(const struct esl_hold_report *r)
 			 esl_hold_sentence(r, text, sizeof(text)));
 }
 
+static const char *const sides[ESL_ROLES] = { [ESL_INSIDE] = "inside", [ESL_OUTSIDE] = "outside" };
+
+static json_t *address_json(const struct esl_addr *a)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	return esl_addr_none(a) ? json_null() : json_string(esl_address_text(a, text));
+}
+
+static json_t *side_json(const struct esl_conf *c, int side, const char *mode, bool dispatcher)
+{
+	const struct esl_addr ipv4 = esl_address_cluster(c, 2 * side);
+	const struct esl_conf_side *s = &c->side[side];
+	const __u8 *m = s->cluster_mac;
+	char mac[18];
+
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+	return json_pack("{sb, ss?, ss, ss, ss, so, so}", "dispatcher", dispatcher, "mode", mode,
+			 "interface", s->interface, "device", s->device, "mac", mac, "address",
+			 address_json(&ipv4), "address6", address_json(&s->cluster_addr6));
+}
+
 static json_t *attachment_json(const struct esl_conf *c, const struct esl_hold_report *r)
 {
 	struct esl_state s = {};
 	bool loaded = !esl_state_read(c, &s);
-	const char *mode = s.mode == ESL_MODE_SKB ? "skb" : "native";
-	json_t *j;
+	const char *mode = loaded ? esl_choice_name(esl_modes, s.mode) : NULL;
+	json_t *j = json_object();
+	int i;
 
-	j = json_pack("{s{sb, ss?}, s{sb, ss?}}", "inside", "dispatcher", r->dispatcher[ESL_INSIDE],
-		      "mode", loaded ? mode : NULL, "outside", "dispatcher",
-		      r->dispatcher[ESL_OUTSIDE], "mode", loaded ? mode : NULL);
+	for (i = 0; i < ESL_ROLES; i++)
+		json_object_set_new(j, sides[i], side_json(c, i, mode, r->dispatcher[i]));
 	esl_state_free(&s);
 	return j;
+}
+
+/* How many each active member has. */
+static json_t *slots_json(const struct esl_table *t)
+{
+	json_t *j = json_object();
+	char id[16];
+	__u32 i, k;
+
+	for (i = 0; i < t->active_count && i < ESL_MEMBERS_MAX; i++) {
+		int slots = 0;
+
+		for (k = 0; k < ESL_SLOTS; k++)
+			slots += t->slot[k] == t->active[i];
+		snprintf(id, sizeof(id), "%u", t->active[i]);
+		json_object_set_new(j, id, json_integer(slots));
+	}
+	return j;
+}
+
+/* What the program goes by now, or would go by. */
+static json_t *dispatch_json(const struct esl_conf *c, const struct esl_pins *p)
+{
+	const struct esl_config *config = p ? p->config : NULL;
+	struct esl_table t = {};
+	bool by_number;
+
+	if (config && config->abi)
+		t = config->table[esl_load(&config->current) & 1];
+	if (!t.epoch)
+		esl_conf_table(c, &t);
+	by_number = t.esp_shift < ESL_BY_SPI;
+	return json_pack("{ss, ss, sI, sI, si, sb, ss, ss, ss, si, si, so}", "inside",
+			 esl_choice_name(esl_schemes, t.scheme), "outside", by_number ? "by-number" : "by-spi",
+			 "burst", (json_int_t)(by_number ? 1LL << t.esp_shift : 0), "marker",
+			 (json_int_t)t.marker_mask + 1, "epoch", (int)t.epoch, "changing",
+			 config ? (int)esl_load(&config->changing) : 0, "mac_mode",
+			 esl_choice_name(esl_mac_modes, c->mac_mode), "answer",
+			 esl_choice_name(esl_answers, c->answer), "cpus",
+			 esl_choice_name(esl_cpu_modes, c->cpu_mode), "cpu_count",
+			 c->cpu_mode == ESL_CPU_OFF ? 0 : (int)c->cpu_count, "policies",
+			 config ? (int)esl_load(&config->policies) : 0, "slots", slots_json(&t));
 }
 
 static json_t *counts_json(const struct esl_pins *p)
@@ -66,7 +131,7 @@ static json_t *counts_json(const struct esl_pins *p)
 
 static json_t *out_json(const struct esl_pins *p, const struct esl_sa_key *k)
 {
-	char daddr[INET_ADDRSTRLEN], spi[16];
+	char daddr[INET6_ADDRSTRLEN], spi[16];
 	const struct esl_guard *g;
 	struct esl_sa_out sa;
 
@@ -74,7 +139,7 @@ static json_t *out_json(const struct esl_pins *p, const struct esl_sa_key *k)
 		return NULL;
 	g = &p->guard[sa.index];
 	snprintf(spi, sizeof(spi), "0x%08x", k->spi);
-	inet_ntop(AF_INET, &k->daddr.byte[12], daddr, sizeof(daddr));
+	esl_address_text(&k->daddr, daddr);
 	return json_pack("{ss, ss, ss, si, si, sI, sb, sI, sI, sI, sI}", "spi", spi, "direction",
 			 "out", "destination", daddr, "lane", (int)sa.lane, "lanes",
 			 (int)sa.lanes.lanes, "block", (json_int_t)esl_block_size(&sa.lanes), "esn",
@@ -86,7 +151,7 @@ static json_t *out_json(const struct esl_pins *p, const struct esl_sa_key *k)
 static json_t *in_json(const struct esl_pins *p, const struct esl_sa_key *k)
 {
 	struct esl_sa_seq per[libbpf_num_possible_cpus()], sum = {};
-	char daddr[INET_ADDRSTRLEN], spi[16];
+	char daddr[INET6_ADDRSTRLEN], spi[16];
 	struct esl_sa_in sa;
 	int i;
 
@@ -99,7 +164,7 @@ static json_t *in_json(const struct esl_pins *p, const struct esl_sa_key *k)
 		sum.packets += per[i].packets;
 	}
 	snprintf(spi, sizeof(spi), "0x%08x", k->spi);
-	inet_ntop(AF_INET, &k->daddr.byte[12], daddr, sizeof(daddr));
+	esl_address_text(&k->daddr, daddr);
 	return json_pack("{ss, ss, ss, sI, sI, sI}", "spi", spi, "direction", "in", "destination",
 			 daddr, "first", (json_int_t)(sa.floor_set ? sa.floor + 1 : 1), "top",
 			 (json_int_t)sum.top, "packets", (json_int_t)sum.packets);
@@ -171,7 +236,7 @@ static json_t *verdict_json(json_t *agent, const struct esl_pins *p, const struc
 
 static json_t *status_json(const struct esl_conf *c)
 {
-	json_t *j, *verdict, *counts, *sas = json_array(), *agent = esl_agent_status(c);
+	json_t *j, *verdict, *counts, *dispatch, *sas = json_array(), *agent = esl_agent_status(c);
 	struct esl_hold_report r;
 	struct esl_pins pins;
 	char text[ESL_ERROR_MAX];
@@ -180,15 +245,16 @@ static json_t *status_json(const struct esl_conf *c)
 	esl_hold_check(c, true, &r);
 	verdict = verdict_json(agent, open ? &pins : NULL, &r);
 	counts = open ? counts_json(&pins) : json_object();
+	dispatch = dispatch_json(c, open ? &pins : NULL);
 	if (open) {
 		add_sas(&pins, pins.sa_out, out_json, sas);
 		add_sas(&pins, pins.sa_in, in_json, sas);
 		esl_pins_close(&pins);
 	}
-	j = json_pack("{si, si, sO, sO, so, so, so, so, so?}", "version", STATUS_VERSION, "member",
+	j = json_pack("{si, si, sO, sO, so, so, so, so, so, so?}", "version", STATUS_VERSION, "member",
 		      (int)c->member, "state", json_object_get(verdict, "state"), "why",
 		      json_object_get(verdict, "why"), "hold", hold_json(&r), "attachment",
-		      attachment_json(c, &r), "counts", counts, "sas", sas, "agent", agent);
+		      attachment_json(c, &r), "dispatch", dispatch, "counts", counts, "sas", sas, "agent", agent);
 	json_decref(verdict);
 	return j;
 }
@@ -238,25 +304,25 @@ static void print_counts(json_t *counts)
 }
 
 /* direction NULL: both. The first columns up to numbers are texts. */
-static void print_sas(json_t *sas, const char *direction, const char *const *columns, int n,
+static void print_rows(json_t *rows, const char *direction, const char *const *columns, int n,
 		      int numbers)
 {
 	struct libscols_table *t = scols_new_table();
 	char buf[64];
-	json_t *sa;
+	json_t *row;
 	size_t i;
 	int k;
 
 	for (k = 0; k < n; k++)
 		scols_table_new_column(t, columns[k], 0, k < numbers ? 0 : SCOLS_FL_RIGHT);
-	json_array_foreach(sas, i, sa) {
+	json_array_foreach(rows, i, row) {
 		struct libscols_line *line;
 
-		if (direction && strcmp(text_of(sa, "direction", buf, sizeof(buf)), direction))
+		if (direction && strcmp(text_of(row, "direction", buf, sizeof(buf)), direction))
 			continue;
 		line = scols_table_new_line(t, NULL);
 		for (k = 0; k < n; k++)
-			scols_line_set_data(line, k, text_of(sa, columns[k], buf, sizeof(buf)));
+			scols_line_set_data(line, k, text_of(row, columns[k], buf, sizeof(buf)));
 	}
 	if (!scols_table_is_empty(t)) {
 		putchar('\n');
@@ -265,28 +331,85 @@ static void print_sas(json_t *sas, const char *direction, const char *const *col
 	scols_unref_table(t);
 }
 
+static void print_side(const struct esl_conf *c, json_t *attachment, int i)
+{
+	static const char *const parts[][2] = {
+		{ "device", "device" }, { "address", "address" }, { "address6", "address" }, { "mac", "MAC" },
+	};
+	json_t *at = json_object_get(attachment, sides[i]);
+	char text[64];
+	size_t k;
+
+	printf("%s: interface %s", sides[i], c->side[i].interface);
+	for (k = !strcmp(c->side[i].device, c->side[i].interface); k < sizeof(parts) / sizeof(parts[0]); k++)
+		if (json_is_string(json_object_get(at, parts[k][0])))
+			printf(", %s %s", parts[k][1], text_of(at, parts[k][0], text, sizeof(text)));
+	printf(", XDP mode %s, %s dispatcher\n", text_of(at, "mode", text, sizeof(text)),
+	       json_is_true(json_object_get(at, "dispatcher")) ? "in a" : "no");
+}
+
+static void print_dispatch(json_t *d)
+{
+	const char *id, *before = "slots of members";
+	json_int_t burst = json_integer_value(json_object_get(d, "burst"));
+	char a[32], b[32];
+	json_t *slots;
+
+	printf("dispatch: inside %s", text_of(d, "inside", a, sizeof(a)));
+	printf(", outside %s", text_of(d, "outside", a, sizeof(a)));
+	if (burst > 1)
+		printf(" in bursts of %" JSON_INTEGER_FORMAT, burst);
+	printf(", epoch %s, a marker in %s packets%s\n", text_of(d, "epoch", a, sizeof(a)),
+	       text_of(d, "marker", b, sizeof(b)),
+	       json_is_true(json_object_get(d, "changing")) ? ", the outside scheme is changing" : "");
+	json_object_foreach(json_object_get(d, "slots"), id, slots) {
+		printf("%s %s: %" JSON_INTEGER_FORMAT, before, id, json_integer_value(slots));
+		before = ",";
+	}
+	printf("\nMAC mode %s, ARP and ND answered by %s, ", text_of(d, "mac_mode", a, sizeof(a)),
+	       text_of(d, "answer", b, sizeof(b)));
+	printf("spread over CPUs: %s", text_of(d, "cpus", a, sizeof(a)));
+	if (json_integer_value(json_object_get(d, "cpu_count")))
+		printf(" over %s", text_of(d, "cpu_count", a, sizeof(a)));
+	printf(", %s policies of single members\n", text_of(d, "policies", b, sizeof(b)));
+}
+
+/* Whatever the agent tells of them. */
+static void print_members(json_t *members)
+{
+	const char *columns[16], *key;
+	json_t *value;
+	int n = 0;
+
+	json_object_foreach(json_array_get(members, 0), key, value)
+		if (n < 16 && !json_is_object(value) && !json_is_array(value))
+			columns[n++] = key;
+	if (n)
+		print_rows(members, NULL, columns, n, 0);
+}
+
 static void print_status(const struct esl_conf *c, json_t *j)
 {
 	static const char *const records[] = { "spi", "direction", "destination", "lane", "lanes",
 					       "block", "first", "bound", "top", "packets" };
-	static const char *const lanes[] = { "spi", "daddr", "lanes", "block", "round", "passed" };
-	static const char *const sides[] = { "inside", "outside" };
+	static const char *const lanes[] = { "spi", "daddr", "dispatch", "lanes", "block", "round",
+					     "window", "passed" };
+	json_t *agent = json_object_get(j, "agent");
 	char a[256], b[256];
 	int i;
 
 	printf("member %u: %s: %s\n", c->member, text_of(j, "state", a, sizeof(a)),
 	       text_of(json_object_get(j, "why"), "sentence", b, sizeof(b)));
 	printf("hold: %s\n", text_of(json_object_get(j, "hold"), "sentence", a, sizeof(a)));
-	for (i = 0; i < ESL_ROLES; i++) {
-		json_t *at = json_object_get(json_object_get(j, "attachment"), sides[i]);
-
-		printf("%s: interface %s, XDP mode %s, %s dispatcher\n", sides[i],
-		       c->side[i].interface, text_of(at, "mode", a, sizeof(a)),
-		       json_is_true(json_object_get(at, "dispatcher")) ? "in a" : "no");
-	}
+	if (json_is_integer(json_object_get(agent, "leader_member")))
+		printf("leader: member %s\n", text_of(agent, "leader_member", a, sizeof(a)));
+	print_dispatch(json_object_get(j, "dispatch"));
+	for (i = 0; i < ESL_ROLES; i++)
+		print_side(c, json_object_get(j, "attachment"), i);
+	print_members(json_object_get(agent, "members"));
 	print_counts(json_object_get(j, "counts"));
-	print_sas(json_object_get(j, "sas"), NULL, records, 10, 3);
-	print_sas(json_object_get(json_object_get(j, "agent"), "sas"), "out", lanes, 6, 2);
+	print_rows(json_object_get(j, "sas"), NULL, records, 10, 3);
+	print_rows(json_object_get(agent, "sas"), "out", lanes, 8, 3);
 }
 
 int esl_status(const struct esl_conf *c, bool json, char error[ESL_ERROR_MAX])

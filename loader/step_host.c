@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Steps that change the host: gate device, rules, sysctls, addresses, GRO. */
-#include <arpa/inet.h>
+/* Steps that change the host: gate device, rules, sysctls, addresses, offloads. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
@@ -94,9 +94,20 @@ const struct esl_step esl_step_gate = { "gate device", gate_apply, gate_remove }
 
 static int rules_apply(struct esl_run *r)
 {
+	char *text;
+	int err;
+
 	if (r->state.rules && esl_rules_compare(r->state.rules) == 1)
 		return 0;
-	return esl_rules_install(r->conf, &r->did.rules, r->error);
+	text = esl_rules_text(r->conf);
+	if (!text)
+		return esl_error(r->error, ENOMEM, "out of memory");
+	err = esl_rules_install(text, &r->did.rules, r->error);
+	if (err)
+		free(text);
+	else
+		r->did.rules_text = text;
+	return err;
 }
 
 static int rules_remove(struct esl_run *r, const struct esl_state *what)
@@ -147,23 +158,24 @@ const struct esl_step esl_step_sysctls = { "sysctls", sysctls_apply, sysctls_rem
 
 static int addresses_apply(struct esl_run *r)
 {
-	__be32 addr[ESL_ROLES];
+	struct esl_addr addr[ESL_ADDRESSES];
+	char text[INET6_ADDRSTRLEN];
 	unsigned int have;
 	int i, err;
 
-	for (i = 0; i < ESL_ROLES; i++)
-		addr[i] = r->conf->side[i].cluster_addr;
-	err = esl_address_look(r->nl, addr, ESL_ROLES, &have);
+	for (i = 0; i < ESL_ADDRESSES; i++)
+		addr[i] = esl_address_cluster(r->conf, i);
+	err = esl_address_look(r->nl, addr, ESL_ADDRESSES, &have);
 	if (err)
 		return esl_error(r->error, -err, "the addresses of lo cannot be read (%s)",
 				 strerror(-err));
-	for (i = 0; i < ESL_ROLES; i++) {
-		if (have & 1u << i)
+	for (i = 0; i < ESL_ADDRESSES; i++) {
+		if (have & 1u << i || esl_addr_none(&addr[i]))
 			continue;
-		err = esl_address_set(r->nl, addr[i], true);
+		err = esl_address_set(r->nl, &addr[i], true);
 		if (err)
 			return esl_error(r->error, -err, "cluster address %s cannot be added to lo (%s)",
-					 inet_ntoa((struct in_addr){ addr[i] }), strerror(-err));
+					 esl_address_text(&addr[i], text), strerror(-err));
 		r->did.address[i] = addr[i];
 	}
 	return 0;
@@ -173,10 +185,10 @@ static int addresses_remove(struct esl_run *r, const struct esl_state *what)
 {
 	int i, err, ret = 0;
 
-	for (i = 0; i < ESL_ROLES; i++) {
-		if (!what->address[i])
+	for (i = 0; i < ESL_ADDRESSES; i++) {
+		if (esl_addr_none(&what->address[i]))
 			continue;
-		err = esl_address_set(r->nl, what->address[i], false);
+		err = esl_address_set(r->nl, &what->address[i], false);
 		if (err && err != -EADDRNOTAVAIL)
 			ret = err;
 	}
@@ -186,44 +198,47 @@ static int addresses_remove(struct esl_run *r, const struct esl_state *what)
 const struct esl_step esl_step_addresses = { "cluster addresses", addresses_apply,
 					     addresses_remove };
 
-/*
- * Generic XDP runs after GRO: members would see packets merged differently and
- * choose different owners, and with esp4_offload loaded ESP would be decrypted
- * before the program.
- */
-static int merge_apply(struct esl_run *r)
+/* A virtual NIC may have an offload that it cannot turn off, and not use it. */
+static int offload_off(struct esl_run *r, struct esl_state_device *d, enum esl_offload what)
 {
-	int i, what, err;
+	struct esl_link link;
+	int err;
 
-	if (r->conf->mode != ESL_MODE_SKB)
+	if (esl_link_offload(d->name, what) <= 0)
 		return 0;
-	for (i = 0; i < ESL_ROLES; i++) {
-		struct esl_state_device *d = &r->did.device[i];
-
-		for (what = 0; what < ESL_MERGES; what++) {
-			if (esl_link_merge(d->name, what) <= 0)
-				continue;
-			err = esl_link_set_merge(d->name, what, false);
-			if (err)
-				return esl_error(r->error, -err, "%s of interface %s cannot be turned "
-						 "off (%s)", what == ESL_GRO ? "GRO" : "LRO", d->name,
-						 strerror(-err));
-			d->merge_off[what] = true;
-		}
-	}
+	err = esl_link_set_offload(d->name, what, false);
+	if (!err)
+		d->offload_off[what] = true;
+	else if (what == ESL_RXVLAN && !esl_link_get(r->nl, d->name, &link) && !strcmp(link.kind, "veth"))
+		err = 0;
+	if (err)
+		return esl_error(r->error, -err, "%s of interface %s cannot be turned off (%s)%s",
+				 esl_offload_name(what), d->name, strerror(-err),
+				 what == ESL_RXVLAN ? ": set answer = \"agent\" and cpus = \"off\"" : "");
 	return 0;
 }
 
-static int merge_remove(struct esl_run *r, const struct esl_state *what)
+static int offloads_apply(struct esl_run *r)
 {
-	int i, m, err, ret = 0;
+	int i, what, err = 0;
+
+	for (i = 0; i < ESL_ROLES; i++)
+		for (what = 0; what < ESL_OFFLOADS && !err; what++)
+			if (esl_offload_unwanted(r->conf, r->conf->mode, i, what))
+				err = offload_off(r, &r->did.device[i], what);
+	return err;
+}
+
+static int offloads_remove(struct esl_run *r, const struct esl_state *what)
+{
+	int i, k, err, ret = 0;
 
 	(void)r;
 	for (i = 0; i < ESL_ROLES; i++) {
-		for (m = 0; m < ESL_MERGES; m++) {
-			if (!what->device[i].merge_off[m])
+		for (k = 0; k < ESL_OFFLOADS; k++) {
+			if (!what->device[i].offload_off[k])
 				continue;
-			err = esl_link_set_merge(what->device[i].name, m, true);
+			err = esl_link_set_offload(what->device[i].name, k, true);
 			if (err && err != -ENODEV)
 				ret = err;
 		}
@@ -231,4 +246,4 @@ static int merge_remove(struct esl_run *r, const struct esl_state *what)
 	return ret;
 }
 
-const struct esl_step esl_step_merge = { "GRO", merge_apply, merge_remove };
+const struct esl_step esl_step_offloads = { "offloads", offloads_apply, offloads_remove };

@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "cpus.h"
 #include "error.h"
 #include "filter.h"
 #include "load.h"
@@ -118,6 +119,15 @@ int esl_run_own(struct esl_run *r, struct esl_pins *pins)
 	return 0;
 }
 
+/* fd: of the CPU map. */
+static int fill_cpus(struct esl_run *r, int fd)
+{
+	int err = esl_cpus_fill(r->conf, fd);
+
+	return err ? esl_error(r->error, -err, "owned packets cannot be spread over %u CPUs (%s)",
+			       r->conf->cpu_count, strerror(-err)) : 0;
+}
+
 /* Pins of another layout are refused before libbpf would try to use them, and
  * none that exists is ever replaced: the guard's words are the cluster's memory
  * of the numbers that left. */
@@ -143,7 +153,9 @@ static int maps_apply(struct esl_run *r)
 	}
 	if (err)
 		return err;
-	err = esl_pins_configured(r->conf, &pins, r->error);
+	err = fill_cpus(r, pins.cpus);
+	if (!err)
+		err = esl_pins_configured(r->conf, &pins, r->error);
 	if (!err)
 		err = esl_pins_configure(r->conf, &pins, r->error);
 	if (err >= 0)
@@ -327,19 +339,70 @@ static int xdp_missing(struct esl_run *r, unsigned int *ret)
 	return 0;
 }
 
-static int xdp_apply(struct esl_run *r)
+static int attach_sides(struct esl_run *r, unsigned int sides, bool frags)
 {
 	struct bpf_object *obj;
+	int err = esl_object_open(r->conf, r->object, ESL_PART_XDP, &obj, r->error);
+
+	if (err)
+		return err;
+	err = esl_xdp_attach(r->conf, obj, frags, sides, r->xdp_before, &r->did, r->error);
+	bpf_object__close(obj);
+	return err;
+}
+
+static void detach_sides(struct esl_run *r)
+{
+	int i;
+
+	for (i = 0; i < ESL_ROLES; i++) {
+		esl_xdp_detach(r->did.device[i].ifindex, r->did.device[i].xdp_id);
+		r->did.device[i].xdp_id = 0;
+	}
+}
+
+/* The CPU map belongs to programs with frags from the first that uses it on, so
+ * another takes its place; the old one comes back if that does not help. */
+static int attach_without_frags(struct esl_run *r, unsigned int sides)
+{
+	char path[512];
+	int old, new, err;
+
+	detach_sides(r);
+	snprintf(path, sizeof(path), "%s/" ESL_MAP_PREFIX "cpus", r->conf->bpffs);
+	old = bpf_obj_get(path);
+	unlink(path);
+	err = attach_sides(r, sides, false);
+	new = bpf_obj_get(path);
+	if (!err)
+		err = fill_cpus(r, new);
+	if (new >= 0)
+		close(new);
+	if (err && old >= 0) {
+		unlink(path);
+		bpf_obj_pin(old, path);
+	}
+	if (old >= 0)
+		close(old);
+	if (err)
+		return err;
+	r->did.no_frags = true;
+	fprintf(stderr, "espalier: WARNING: the XDP program was refused with support for frames of several "
+		"buffers and is attached without: jumbo frames may be refused\n");
+	return 0;
+}
+
+static int xdp_apply(struct esl_run *r)
+{
 	unsigned int sides = 0;
 	int err = xdp_missing(r, &sides);
 
 	if (err || !sides)
 		return err;
-	err = esl_object_open(r->conf, r->object, ESL_PART_XDP, &obj, r->error);
-	if (err)
-		return err;
-	err = esl_xdp_attach(r->conf, obj, sides, r->xdp_before, &r->did, r->error);
-	bpf_object__close(obj);
+	err = attach_sides(r, sides, !r->state.no_frags);
+	/* One side alone must do as the other does. */
+	if ((err == -EINVAL || err == -EOPNOTSUPP) && !r->state.no_frags && sides == (1u << ESL_ROLES) - 1)
+		err = attach_without_frags(r, sides);
 	return err;
 }
 

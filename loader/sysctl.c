@@ -7,43 +7,65 @@
 
 #include "sysctl.h"
 
-/* The kernel uses the larger of conf/all and conf/DEVICE; "" stands for a
- * sysctl that is not per device. */
+/*
+ * IPv4: the kernel uses the larger of conf/all and conf/DEVICE.  IPv6 forwards
+ * by conf/all alone.  device "": a sysctl that is not per device.
+ */
 static const struct {
+	bool ipv6;
 	const char *device;
 	const char *name;
 	int need;
 } needs[] = {
-	{ "", "ip_forward", 1 },
-	{ "IN", "forwarding", 1 },
-	{ "OUT", "forwarding", 1 },
-	{ "all", "arp_announce", 2 },
-	{ "IN", "arp_announce", 2 },
-	{ "OUT", "arp_announce", 2 },
-	{ "all", "arp_ignore", 1 },
-	{ "IN", "arp_ignore", 1 },
-	{ "OUT", "arp_ignore", 1 },
+	{ false, "", "ip_forward", 1 },
+	{ false, "IN", "forwarding", 1 },
+	{ false, "OUT", "forwarding", 1 },
+	{ false, "all", "arp_announce", 2 },
+	{ false, "IN", "arp_announce", 2 },
+	{ false, "OUT", "arp_announce", 2 },
+	{ false, "all", "arp_ignore", 1 },
+	{ false, "IN", "arp_ignore", 1 },
+	{ false, "OUT", "arp_ignore", 1 },
+	{ true, "all", "forwarding", 1 },
 };
+
+static bool has_family(const struct esl_conf *c, bool ipv6)
+{
+	int i;
+
+	for (i = 0; i < ESL_ROLES; i++)
+		if (ipv6 ? !esl_addr_none(&c->side[i].cluster_addr6) : !!c->side[i].cluster_addr)
+			return true;
+	return false;
+}
+
+static void path_of(const struct esl_conf *c, int i, char path[ESL_SYSCTL_PATH])
+{
+	const char *family = needs[i].ipv6 ? "ipv6" : "ipv4", *device = needs[i].device;
+
+	if (!device[0]) {
+		snprintf(path, ESL_SYSCTL_PATH, ESL_SYSCTL_DIR "%s/%s", family, needs[i].name);
+		return;
+	}
+	if (device[0] == 'I')
+		device = c->side[ESL_INSIDE].device;
+	else if (device[0] == 'O')
+		device = c->side[ESL_OUTSIDE].device;
+	snprintf(path, ESL_SYSCTL_PATH, ESL_SYSCTL_DIR "%s/conf/%s/%s", family, device, needs[i].name);
+}
 
 bool esl_sysctl_get(const struct esl_conf *c, int i, struct esl_sysctl *ret)
 {
-	const char *device;
+	int k;
 
-	if (i < 0 || i >= (int)(sizeof(needs) / sizeof(needs[0])))
-		return false;
-	device = needs[i].device;
-	if (!device[0]) {
-		snprintf(ret->path, sizeof(ret->path), "/proc/sys/net/ipv4/%s", needs[i].name);
-	} else {
-		if (device[0] == 'I')
-			device = c->side[ESL_INSIDE].interface;
-		else if (device[0] == 'O')
-			device = c->side[ESL_OUTSIDE].interface;
-		snprintf(ret->path, sizeof(ret->path), "/proc/sys/net/ipv4/conf/%s/%s", device,
-			 needs[i].name);
+	for (k = 0; k < (int)(sizeof(needs) / sizeof(needs[0])); k++) {
+		if (!has_family(c, needs[k].ipv6) || i--)
+			continue;
+		path_of(c, k, ret->path);
+		ret->need = needs[k].need;
+		return true;
 	}
-	ret->need = needs[i].need;
-	return true;
+	return false;
 }
 
 int esl_sysctl_read(const char *path, int *ret)

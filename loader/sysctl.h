@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The sysctls that a member needs: forwarding, and ARP that neither announces
- * nor answers for a cluster address.  /proc/sys/net belongs to the network
- * namespace of the process.
+ * The sysctls that a member needs, of the families in which it has a cluster
+ * address: forwarding, and ARP that neither announces nor answers for such an
+ * address.  /proc/sys/net belongs to the network namespace of the process.
  */
 #ifndef ESPALIER_SYSCTL_H
 #define ESPALIER_SYSCTL_H
@@ -11,6 +11,7 @@
 
 #include "conf.h"
 
+#define ESL_SYSCTL_DIR "/proc/sys/net/"
 #define ESL_SYSCTL_PATH 96
 
 struct esl_sysctl {

@@ -61,7 +61,7 @@ static int refused(const struct esl_conf *c, const char *name, int err, char *er
 		why = "another XDP program is attached and refuses company";
 	else if (err == -EOPNOTSUPP)
 		why = "its driver has no native XDP, try --mode skb";
-	else if (err == -ERANGE || err == -EINVAL)
+	else if (err == -ERANGE || err == -EINVAL || err == -ENOSPC)
 		why = "its driver says no, look at the MTU, LRO and the number of queues";
 	return esl_error(error, -err, "interface %s refuses the XDP program in %s mode: %s", name,
 			 c->mode == ESL_MODE_SKB ? "skb" : "native", why);
@@ -92,19 +92,28 @@ int esl_xdp_put_back(__u32 ifindex, const struct esl_xdp_held *h)
 	return xdp_program__attach(h->program, ifindex, h->skb ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
 }
 
+/* A first try with other settings may have taken it off. */
+static bool is_there(__u32 ifindex, const struct esl_xdp_held *h)
+{
+	struct esl_xdp x;
+
+	return h->program && !esl_xdp_look(ifindex, &x) && x.ours == h->id;
+}
+
 /* In a dispatcher the new program comes before the old one goes.  Without one,
  * or in two modes, the kernel takes only one. */
 static int replace(const struct esl_conf *c, struct xdp_program *p, __u32 ifindex,
 		   const struct esl_xdp_held *old)
 {
-	bool beside = old->dispatcher && old->skb == (c->mode == ESL_MODE_SKB);
+	bool there = is_there(ifindex, old);
+	bool beside = there && old->dispatcher && old->skb == (c->mode == ESL_MODE_SKB);
 	int err = 0;
 
-	if (old->program && !beside)
+	if (there && !beside)
 		err = detach(ifindex, old->program, old->skb);
 	if (!err)
 		err = xdp_program__attach(p, ifindex, mode_of(c), 0);
-	if (!err && old->program && beside) {
+	if (!err && beside) {
 		err = detach(ifindex, old->program, old->skb);
 		if (err)
 			detach(ifindex, p, old->skb);
@@ -134,7 +143,7 @@ static int attach_side(const struct esl_conf *c, struct xdp_program *p,
 	return 0;
 }
 
-int esl_xdp_attach(const struct esl_conf *c, struct bpf_object *obj, unsigned int sides,
+int esl_xdp_attach(const struct esl_conf *c, struct bpf_object *obj, bool frags, unsigned int sides,
 		   const struct esl_xdp_held held[ESL_ROLES], struct esl_state *did,
 		   char error[ESL_ERROR_MAX])
 {
@@ -144,6 +153,9 @@ int esl_xdp_attach(const struct esl_conf *c, struct bpf_object *obj, unsigned in
 
 	if (err)
 		return esl_error(error, -err, "the object has no XDP program " ESL_PROG_XDP);
+	err = xdp_program__set_xdp_frags_support(p, frags);
+	if (err)
+		esl_error(error, -err, "libxdp cannot tell the kernel about frames of several buffers");
 	for (i = 0; i < ESL_ROLES && !err; i++)
 		if (sides & 1u << i)
 			err = attach_side(c, p, &held[i], &did->device[i], error);

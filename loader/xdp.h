@@ -36,10 +36,14 @@ int esl_xdp_hold(const struct esl_xdp *x, struct esl_xdp_held *ret);
 /* Attach what was held unless espalier's program is there; 0 where nothing was. */
 int esl_xdp_put_back(__u32 ifindex, const struct esl_xdp_held *h);
 
-/* Attach ESL_PROG_XDP of obj (opened, not loaded) to every side whose bit is
- * set in sides, in place of what is held for it, and note it in did. Returns 0 or a negative errno with a
- * sentence, then some sides may be attached: did knows which. */
-int esl_xdp_attach(const struct esl_conf *c, struct bpf_object *obj, unsigned int sides,
+/*
+ * Attach ESL_PROG_XDP of obj (opened, not loaded) to every side whose bit is
+ * set in sides, in place of what is held for it, and note it in did.  frags: it
+ * takes frames of several buffers; all programs that share espalier_cpus must
+ * agree.  Returns 0 or a negative errno with a sentence, then some sides may be
+ * attached: did knows which.
+ */
+int esl_xdp_attach(const struct esl_conf *c, struct bpf_object *obj, bool frags, unsigned int sides,
 		   const struct esl_xdp_held held[ESL_ROLES], struct esl_state *did,
 		   char error[ESL_ERROR_MAX]);
 

@@ -320,8 +320,8 @@ enum esl_kind {
 /*
  * RFC 3948 section 2.2: UDP 4500 is ESP unless four zero bytes stand where the
  * SPI would be.  What is shorter could still become ESP when its fragments are
- * joined, so nobody may have it.  port_word: 0 for the source port, 1 for the
- * destination's.
+ * joined, so nobody may have it.  to: the destination port counts, else the
+ * source port.
  */
 esl_inline enum esl_kind esl_udp_kind(const struct esl_packet *p, bool to)
 {

@@ -2,13 +2,14 @@
 /*
  * The announcement: the one message between members, UDP on the sync network.
  *
- *     header | entries x esl_wire_entry | mac
+ *     header | entries of the header's kind | mac
  *
  * All integers are big-endian.  mac is the first 16 bytes of HMAC-SHA256 over
  * everything before it, under the key "espalier announce" derived from the
  * cluster secret.  It is checked, and the whole message parsed, before
- * anything in it counts.  Announcements merge by maximum: loss, order and
- * repetition do not matter, so an old one that is sent again changes no round.
+ * anything in it counts.  Rounds, options and tops merge by maximum: loss,
+ * order and repetition do not matter, so an old one that is sent again changes
+ * nothing.
  *
  * Upgrade rule: a receiver refuses another major version; a higher minor may
  * use reserved fields, which are 0 and ignored by this one.
@@ -20,30 +21,59 @@
 #include "types.h"
 
 #define ESL_WIRE_MAGIC 0x4573506cU	/* "EsPl" */
-#define ESL_WIRE_MAJOR 1
+#define ESL_WIRE_MAJOR 2
 #define ESL_WIRE_MINOR 0
 #define ESL_WIRE_MAC_LEN 16
-#define ESL_WIRE_ENTRIES_MAX 32
+#define ESL_WIRE_ENTRIES_MAX 32		/* rounds or tops */
+#define ESL_WIRE_SESSIONS_MAX 100
+#define ESL_WIRE_PAGES_MAX (ESL_SA_MAX / ESL_WIRE_ENTRIES_MAX)
+#define ESL_WIRE_MARKER_MAX 24		/* bits that esl_is_marker() looks at */
 
 /* header.flags */
 #define ESL_WIRE_FORWARDING 0x01	/* the sender renews its deadline */
 #define ESL_WIRE_JOINING 0x02		/* the sender asks for all rounds */
+#define ESL_WIRE_CHANGING 0x04		/* the sender asks for all tops */
 
+enum esl_wire_kind {
+	ESL_WIRE_ROUNDS,	/* esl_wire_entry: outbound SAs */
+	ESL_WIRE_TOPS,		/* esl_wire_top: inbound SAs, as read for the epoch acknowledged */
+	ESL_WIRE_SESSIONS,	/* esl_wire_session: the leader's assignments, oldest first */
+	ESL_WIRE_KINDS
+};
+
+/* Every kind says who the sender is, how it is set up, and by which options it
+ * dispatches. */
 struct esl_wire_header {
 	__u32 magic;
 	__u8 major;
 	__u8 minor;
 	__u16 length;		/* of the whole message, mac included */
 	__u8 sender;		/* member id */
+	__u8 kind;
 	__u8 flags;
+	__u8 reserved;
 	__u16 entries;
 	__u16 lanes;		/* L of new SAs */
 	__u8 block_shift;	/* log2 K */
-	__u8 burst_shift;	/* log2 B */
+	/* The dispatch options; all 0 with epoch 0: the sender has none yet. */
+	__u8 scheme;		/* of plain packets */
+	__u8 esp_shift;		/* log2 B, or ESL_BY_SPI */
+	__u8 marker_shift;	/* log2 of the markers' distance */
+	__u32 epoch;
+	__u32 acked;		/* tops were read for this epoch; 0: for none */
+	__u32 snapshot;		/* tops: pages of one number belong together; else 0 */
+	__u16 page;		/* tops: from 0; else 0 */
+	__u16 pages;		/* tops: how many, 1 or more; else 0 */
+	__u32 reserved2;
 	__u64 members;		/* bit i: member id i is configured */
 	__u64 boot;		/* random per start of the agent */
-	__u32 inside_addr;	/* cluster addresses */
-	__u32 outside_addr;
+	__u64 digest;		/* of the settings that must be equal and are not here */
+	__u64 windows;		/* digest of the peers' replay windows */
+	__u32 addr[ESL_ROLES];	/* cluster addresses */
+	__u8 addr6[ESL_ROLES][16];
+	__u8 mac[ESL_ROLES][ESL_MAC_LEN];
+	__u32 reserved3;
+	__u16 weight[ESL_MEMBERS_MAX];	/* part of the options, by member id */
 };
 
 /* The round that the sender is in on one outbound SA. */
@@ -56,13 +86,33 @@ struct esl_wire_entry {
 	__u64 round;
 };
 
+/* The highest number that the sender may have accepted on one inbound SA. */
+struct esl_wire_top {
+	__u8 daddr[16];
+	__u32 spi;
+	__u8 protocol;
+	__u8 reserved[3];
+	__u64 top;
+};
+
+struct esl_wire_session {
+	__u64 hash;
+	__u8 member;
+	__u8 reserved;
+} __attribute__((packed, aligned(2)));
+
 #define ESL_WIRE_MAX \
 	(sizeof(struct esl_wire_header) + ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry) + \
 	 ESL_WIRE_MAC_LEN)
 
-ESL_STATIC_ASSERT(sizeof(struct esl_wire_header) == 40, "wire header");
-ESL_STATIC_ASSERT(offsetof(struct esl_wire_header, members) == 16, "wire header");
+ESL_STATIC_ASSERT(sizeof(struct esl_wire_header) == 256, "wire header");
+ESL_STATIC_ASSERT(offsetof(struct esl_wire_header, members) == 40, "wire header");
+ESL_STATIC_ASSERT(offsetof(struct esl_wire_header, weight) == 128, "wire header");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_entry) == 32, "wire entry");
+ESL_STATIC_ASSERT(sizeof(struct esl_wire_top) == sizeof(struct esl_wire_entry), "wire top");
+ESL_STATIC_ASSERT(ESL_WIRE_SESSIONS_MAX * sizeof(struct esl_wire_session) <=
+			  ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry),
+		  "wire sessions");
 ESL_STATIC_ASSERT(ESL_WIRE_MAX <= 1400, "one unfragmented datagram");
 
 #endif
