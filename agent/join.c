@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "join.h"
 
+bool join_is_fresh(const struct join_member *m, __u64 now_ns)
+{
+	return m->heard_ns && now_ns - m->heard_ns < JOIN_FRESH_NS;
+}
+
 enum why join_decide(struct join *j, const struct join_member *others, size_t count, __u64 now_ns)
 {
 	size_t agreeing = 1, all = count + 1;
@@ -12,7 +17,7 @@ enum why join_decide(struct join *j, const struct join_member *others, size_t co
 			continue;
 		if (m->equal)
 			agreeing++;
-		else if (now_ns - m->heard_ns < JOIN_FRESH_NS && (m->forwarding || !j->joined))
+		else if (join_is_fresh(m, now_ns) && (m->forwarding || !j->joined))
 			return WHY_CONFIG_DIFFERS;
 	}
 	if (j->joined)
@@ -21,6 +26,28 @@ enum why join_decide(struct join *j, const struct join_member *others, size_t co
 		return WHY_JOINING;
 	j->joined = true;
 	return WHY_FORWARDING;
+}
+
+__u32 join_leader(__u32 own, bool forwarding, const struct join_member *others, size_t count, __u64 now_ns)
+{
+	__u32 leader = forwarding ? own : ESL_NO_MEMBER;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct join_member *m = &others[i];
+
+		if (m->forwarding && m->equal && join_is_fresh(m, now_ns) && m->id < leader)
+			leader = m->id;
+	}
+	return leader;
+}
+
+bool join_is_first(const struct join *j, __u32 own, const struct join_member *others, size_t count,
+		   __u64 now_ns)
+{
+	for (size_t i = 0; i < count; i++)
+		if (others[i].id < own && others[i].equal && join_is_fresh(&others[i], now_ns))
+			return false;
+	return j->joined;
 }
 
 const char *why_name(enum why w)

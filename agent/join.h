@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * May this member forward?  Pure: the caller brings what was heard and seen.
+ * May this member forward, and who leads?  Pure: the caller brings what was
+ * heard and seen.
  *
  *     starting -> joining -> forwarding <-> any other reason
  *
@@ -24,6 +25,7 @@
 	X(JOINING, "joining", "not enough members with the same configuration heard yet")   \
 	X(CONFIG_DIFFERS, "config_differs", "another member has a different configuration") \
 	X(PLAN_DIFFERS, "plan_differs", "another member uses other lanes on the same SA")   \
+	X(NO_OPTIONS, "no_options", "the members have not agreed on the dispatch options yet") \
 	X(STOPPING, "stopping", "the agent is shutting down")
 
 enum why {
@@ -36,6 +38,7 @@ enum why {
 #define JOIN_FRESH_NS 1000000000ULL
 
 struct join_member {
+	__u32 id;
 	__u64 heard_ns;		/* 0: never */
 	bool equal;		/* its configuration is this member's */
 	bool forwarding;
@@ -49,6 +52,23 @@ struct join {
 
 /* others: the members besides this one. */
 enum why join_decide(struct join *j, const struct join_member *others, size_t count, __u64 now_ns);
+
+bool join_is_fresh(const struct join_member *m, __u64 now_ns);
+
+/*
+ * The leader: the lowest id of those that forward, this one included where
+ * forwarding says so, and the others while they are fresh and agree.
+ * ESL_NO_MEMBER: nobody forwards.  Two members may each take themselves for
+ * the leader until they have heard each other.
+ */
+__u32 join_leader(__u32 own, bool forwarding, const struct join_member *others, size_t count, __u64 now_ns);
+
+/*
+ * Is it this member's turn to publish the first options of a cluster that has
+ * none?  The lowest id's of those that are there, forwarding or not.
+ */
+bool join_is_first(const struct join *j, __u32 own, const struct join_member *others, size_t count,
+		   __u64 now_ns);
 
 const char *why_name(enum why w);
 const char *why_sentence(enum why w);

@@ -9,6 +9,34 @@ static __u64 max64(__u64 a, __u64 b)
 	return a > b ? a : b;
 }
 
+__u32 lane_window(__u32 listed, __u32 configured, __u32 kernel)
+{
+	if (listed || configured)
+		return listed ? listed : configured;
+	return kernel ? kernel : LANE_WINDOW_DEFAULT;
+}
+
+bool lane_is_sticky(const struct esl_lanes *l, __u32 window)
+{
+	return ((3ULL * l->lanes) << l->block_shift) > window;
+}
+
+struct esl_lanes lane_plan(const struct esl_lanes *configured, __u32 window)
+{
+	struct esl_lanes plan = *configured;
+
+	if (lane_is_sticky(configured, window))
+		plan.block_shift = ESL_BLOCK_SHIFT_MAX;
+	return plan;
+}
+
+bool lane_plan_is_sticky(const struct esl_lanes *plan, const struct esl_lanes *configured, __u32 window)
+{
+	if (configured->block_shift == ESL_BLOCK_SHIFT_MAX)
+		return lane_is_sticky(plan, window);
+	return plan->block_shift == ESL_BLOCK_SHIFT_MAX;
+}
+
 __u64 lane_round_beyond(const struct lane_state *s, __u64 assigned)
 {
 	__u64 round;
@@ -37,41 +65,77 @@ __u64 lane_start_round(const struct lane_state *s, __u64 assigned)
 	return max64(cluster, lane_round_beyond(s, assigned));
 }
 
-bool lane_on_half(const struct lane_state *s, __u64 seq, __u64 *ret_round)
+bool lane_on_half(struct lane_state *s, __u64 seq, __u64 *ret_round)
 {
 	/* An event of a block that was left already asks for nothing. */
 	if (!s->started || esl_lane_place(&s->plan, seq).round < s->round)
 		return false;
+	s->aside = false;
 	*ret_round = s->round + 1;
 	return true;
 }
 
-bool lane_on_drop(const struct lane_state *s, __u64 assigned, __u64 *ret_round)
+bool lane_on_drop(struct lane_state *s, __u64 assigned, __u64 *ret_round)
 {
 	/* A late packet was dropped, but the counter is inside the block: good. */
 	if (!s->started || assigned < esl_lane_last(&s->plan, s->round, s->lane))
 		return false;
+	s->aside = false;
 	*ret_round = s->round + 1;
 	return true;
 }
 
 bool lane_on_announced(struct lane_state *s, __u64 round)
 {
+	s->heard = true;
 	s->ahead = max64(s->ahead, round);
+	return lane_is_behind(s);
+}
+
+bool lane_is_behind(const struct lane_state *s)
+{
+	/* A sender hears its own round again: that is no reason to leave it. */
+	if (s->sticky && s->aside && s->heard && s->ahead == s->round)
+		return s->started;
 	return s->started && s->ahead > s->round;
 }
 
-bool lane_step(const struct lane_state *s, bool idle, __u64 *ret_round)
+bool lane_step(struct lane_state *s, bool idle, __u64 *ret_round)
 {
-	if (!s->started || s->ahead <= s->round)
+	if (!lane_is_behind(s))
 		return false;
-	*ret_round = idle ? s->ahead : s->round + 1;
+	if (s->sticky) {
+		s->aside = idle;
+		*ret_round = s->ahead + idle;
+	} else {
+		*ret_round = idle ? s->ahead : s->round + 1;
+	}
+	return true;
+}
+
+static bool has_sent(const struct lane_state *s, __u64 top)
+{
+	return top && esl_lane_place(&s->plan, top).round >= s->round;
+}
+
+__u64 lane_announced(const struct lane_state *s, __u64 top)
+{
+	return s->sticky && s->aside && s->round && !has_sent(s, top) ? s->round - 1 : s->round;
+}
+
+bool lane_took_over(struct lane_state *s, __u64 top)
+{
+	if (!s->sticky || !s->aside || !has_sent(s, top))
+		return false;
+	s->aside = false;
 	return true;
 }
 
 void lane_jumped(struct lane_state *s, const struct lane_jump *jump)
 {
+	s->aside |= !s->started;
 	s->started = true;
 	s->round = max64(s->round, jump->round);
-	s->ahead = max64(s->ahead, s->round);
+	if (!s->sticky)
+		s->ahead = max64(s->ahead, s->round);
 }

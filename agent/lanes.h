@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * When to jump: the state of one outbound SA at this member.  Pure.
+ * Which SAs one member sends, and when to jump: the state of one outbound SA at
+ * this member.  Pure.
  *
  * A jump moves the kernel's counter to the start of this member's block in a
  * later round.  Three things ask for one:
@@ -10,6 +11,10 @@
  *                                   has assigned
  *     another member is ahead       one round nearer to it, a step at a time
  *                                   while packets flow, at once when idle
+ *
+ * On an SA that one member sends the others stand aside, one round beyond the
+ * sender: who takes over begins with numbers that the peer has not passed.
+ * They announce the sender's round, so that nobody runs from anybody.
  *
  * Rounds merge by maximum and only grow.  None of this decides which numbers
  * may leave: the lane does, and the guard enforces it.
@@ -22,9 +27,12 @@
 struct lane_state {
 	struct esl_lanes plan;
 	__u32 lane;
+	bool sticky;		/* one member sends all packets */
 	bool started;		/* round holds: a jump has been made */
+	bool heard;		/* another member announced a round */
+	bool aside;		/* sticky: nothing was sent in round when it was chosen */
 	__u64 round;		/* the round of the block in use */
-	__u64 ahead;		/* the highest round that any member announced */
+	__u64 ahead;		/* the highest round that any member announced; sticky: any other */
 };
 
 /* What the kernel's counter is to become. */
@@ -33,6 +41,30 @@ struct lane_jump {
 	__u64 oseq;	/* last number assigned, so the next is the first of the block */
 	__u64 bound;	/* last number of the block */
 };
+
+/* RFC 4303 section 3.4.3: what a receiver has at least. */
+#define LANE_WINDOW_DEFAULT 32
+
+/*
+ * The replay window of an SA's peer: as listed for the peer, as configured for
+ * all others, or as the SA itself has it in the kernel; the first that is not 0.
+ */
+__u32 lane_window(__u32 listed, __u32 configured, __u32 kernel);
+
+/*
+ * The window rule: members that are in rounds next to each other send numbers
+ * up to 3 * L * K apart.  Where the peer's window is smaller, one member must
+ * send them all.
+ */
+bool lane_is_sticky(const struct esl_lanes *l, __u32 window);
+
+/* The plan of a new SA. Gaps do not matter where one member sends in order:
+ * blocks are then as large as can be, so that jumps are rare. */
+struct esl_lanes lane_plan(const struct esl_lanes *configured, __u32 window);
+
+/* Was this plan made for an SA that one member sends? The same on all members,
+ * and for as long as the plan holds. */
+bool lane_plan_is_sticky(const struct esl_lanes *plan, const struct esl_lanes *configured, __u32 window);
 
 /* The first round whose block lies wholly beyond the number assigned. */
 __u64 lane_round_beyond(const struct lane_state *s, __u64 assigned);
@@ -49,16 +81,26 @@ struct lane_jump lane_jump_to(const struct lane_state *s, __u64 round, __u64 ass
 __u64 lane_start_round(const struct lane_state *s, __u64 assigned);
 
 /* Half of the block that holds seq is used. Returns whether to jump to *ret_round. */
-bool lane_on_half(const struct lane_state *s, __u64 seq, __u64 *ret_round);
+bool lane_on_half(struct lane_state *s, __u64 seq, __u64 *ret_round);
 
 /* The guard dropped seq; assigned is the kernel's counter now. */
-bool lane_on_drop(const struct lane_state *s, __u64 assigned, __u64 *ret_round);
+bool lane_on_drop(struct lane_state *s, __u64 assigned, __u64 *ret_round);
 
 /* A member announced round. Returns whether this one is now behind. */
 bool lane_on_announced(struct lane_state *s, __u64 round);
 
+/* Is there a step to make after the others? */
+bool lane_is_behind(const struct lane_state *s);
+
 /* One step after the others; idle: no packet of this SA lately. */
-bool lane_step(const struct lane_state *s, bool idle, __u64 *ret_round);
+bool lane_step(struct lane_state *s, bool idle, __u64 *ret_round);
+
+/* The round to announce; top: the highest number that left, 0: none. */
+__u64 lane_announced(const struct lane_state *s, __u64 top);
+
+/* Did a member that stood aside begin to send? To be asked now and then, and
+ * announced. */
+bool lane_took_over(struct lane_state *s, __u64 top);
 
 /* A jump was made and read back. */
 void lane_jumped(struct lane_state *s, const struct lane_jump *jump);

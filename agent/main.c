@@ -72,6 +72,18 @@ int loop_io(struct agent *a, int fd, sd_event_io_handler_t handler, int64_t prio
 	return sd_event_source_set_floating(source, 1) < 0 ? -EINVAL : (sd_event_source_unref(source), 0);
 }
 
+static void renew(struct agent *a)
+{
+	__u64 now = agent_now();
+
+	if (a->why != WHY_FORWARDING)
+		return;
+	if (a->renewals && a->pins.config->deadline_ns && a->pins.config->deadline_ns < now)
+		a->lapses++;
+	esl_store(&a->pins.config->deadline_ns, now + a->conf.lease_ms * NS_PER_MS);
+	a->renewals++;
+}
+
 static void become(struct agent *a, enum why why)
 {
 	char sentence[256];
@@ -92,21 +104,48 @@ static void become(struct agent *a, enum why why)
 		return;
 	}
 	sadb_open(a);
-	if (a->leader)
-		arp_announce(a);
+	renew(a);
+}
+
+/* The leader answers for the cluster addresses, and its word counts. */
+static void lead(struct agent *a)
+{
+	__u32 leader = join_leader(a->conf.member, a->why == WHY_FORWARDING, a->sync.heard, a->sync.count,
+				   agent_now());
+	bool before = a->leader;
+
+	if (leader == a->leader_id)
+		return;
+	if (leader == ESL_NO_MEMBER)
+		say(LOG_WARNING, "no member leads");
+	else
+		say(LOG_NOTICE, "member %u leads", leader);
+	a->leader_id = leader;
+	a->leader = leader == a->conf.member;
+	esl_store(&a->pins.config->leader, a->leader);
+	if (a->leader && !before)
+		neighbour_announce(a);
 }
 
 void agent_decide(struct agent *a)
 {
-	enum why why = join_decide(&a->join, a->sync.heard, a->sync.count, agent_now());
+	enum why why = join_decide(&a->join, a->sync.heard, a->sync.count, agent_now()), before = a->why;
 
 	if (a->why == WHY_STOPPING)
 		return;
+	options_tick(a);
 	if (why == WHY_FORWARDING && a->plan_conflict)
 		why = WHY_PLAN_DIFFERS;
-	if (a->hold.reason != ESL_HOLD_OK && (why == WHY_FORWARDING || why == WHY_JOINING))
+	if (why == WHY_FORWARDING && !a->change.active.epoch)
+		why = WHY_NO_OPTIONS;
+	if (a->hold.reason != ESL_HOLD_OK &&
+	    (why == WHY_FORWARDING || why == WHY_JOINING || why == WHY_NO_OPTIONS))
 		why = WHY_HOLD;
 	become(a, why);
+	lead(a);
+	/* Who begins or ends to forward may change who leads: all shall know at once. */
+	if ((before == WHY_FORWARDING) != (why == WHY_FORWARDING))
+		sync_hello(a);
 }
 
 void agent_verify(struct agent *a, bool rules)
@@ -118,23 +157,19 @@ void agent_verify(struct agent *a, bool rules)
 	agent_decide(a);
 }
 
-static void renew(struct agent *a)
-{
-	__u64 now = agent_now();
-
-	if (a->why != WHY_FORWARDING)
-		return;
-	if (a->renewals && a->pins.config->deadline_ns && a->pins.config->deadline_ns < now)
-		a->lapses++;
-	esl_store(&a->pins.config->deadline_ns, now + a->conf.lease_ms * NS_PER_MS);
-	a->renewals++;
-}
-
 static int on_renew(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct agent *a = data;
+	__u64 now = agent_now();
 
 	(void)usec;
+	/* Stopped, or starved: half of the time after which others do without it. */
+	if (a->ran_ns && now - a->ran_ns > JOIN_FRESH_NS / 2) {
+		say(LOG_WARNING, "did not run for %llu ms: IPsec is held until the others were heard",
+		    (now - a->ran_ns) / NS_PER_MS);
+		options_lapsed(a, 2 * HELLO_NS);
+	}
+	a->ran_ns = now;
 	agent_decide(a);
 	renew(a);
 	return loop_again(source, a->conf.renew_ms * NS_PER_MS);
@@ -142,8 +177,14 @@ static int on_renew(sd_event_source *source, uint64_t usec, void *data)
 
 static int on_hello(sd_event_source *source, uint64_t usec, void *data)
 {
+	struct agent *a = data;
+
 	(void)usec;
-	sync_hello(data);
+	sadb_find_senders(a);
+	sync_hello(a);
+	sadb_clear_floors(a);
+	if (a->sadb->waiting && a->why == WHY_FORWARDING)
+		sadb_open(a);
 	return loop_again(source, HELLO_NS);
 }
 
@@ -158,8 +199,14 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 {
 	struct agent *a = data;
 
-	(void)source, (void)info;
+	(void)source;
+	if (info->ssi_signo == SIGHUP) {
+		options_reload(a);
+		return 0;
+	}
 	become(a, WHY_STOPPING);
+	lead(a);
+	sync_hello(a);
 	return sd_event_exit(a->event, 0);
 }
 
@@ -196,34 +243,25 @@ static int lock_run(const struct esl_conf *c, char error[ESL_ERROR_MAX])
 	return fd;
 }
 
-/* The static list: slots in turn, the lowest id leads. */
-static void fill_live(struct agent *a)
-{
-	struct esl_config *config = a->pins.config;
-	__u8 ids[ESL_MEMBERS_MAX];
-	__u32 spare = !(esl_load(&config->table) & 1);
+static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 
-	for (size_t i = 0; i < a->conf.member_count; i++)
-		ids[i] = (__u8)a->conf.members[i].id;
-	esl_store(&config->deadline_ns, 0);
-	a->leader = a->conf.members[0].id == a->conf.member;
-	esl_store(&config->leader, a->leader);
-	esl_slots_fill(&config->slots[spare], ids, (__u32)a->conf.member_count);
-	esl_store(&config->table, spare);
+/* From the first moment: a signal that comes while the agent starts is not lost. */
+static void block_signals(void)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(&mask, signals[i]);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
 }
 
 static int add_timers(struct agent *a)
 {
-	sigset_t mask;
-	int err;
+	int err = 0;
 
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGINT);
-	sigprocmask(SIG_BLOCK, &mask, NULL);
-	err = sd_event_add_signal(a->event, NULL, SIGTERM, on_signal, a);
-	if (err >= 0)
-		err = sd_event_add_signal(a->event, NULL, SIGINT, on_signal, a);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]) && err >= 0; i++)
+		err = sd_event_add_signal(a->event, NULL, signals[i], on_signal, a);
 	if (err >= 0)
 		err = loop_timer(a, NULL, 0, on_renew);
 	if (err >= 0)
@@ -242,7 +280,6 @@ static int start(struct agent *a, char error[ESL_ERROR_MAX])
 	err = esl_pins_configure(&a->conf, &a->pins, error);
 	if (err)
 		return err;
-	fill_live(a);
 	err = sd_event_new(&a->event);
 	if (err < 0)
 		return err;
@@ -251,8 +288,10 @@ static int start(struct agent *a, char error[ESL_ERROR_MAX])
 	a->why = WHY_STARTING;
 	a->why_since_ns = a->join.start_ns;
 	a->hold.reason = ESL_HOLD_NOT_LOADED;
-	if ((err = sync_start(a, error)) || (err = watch_start(a, error)) || (err = arp_start(a, error)) ||
-	    (err = sadb_start(a, error)) || (err = status_start(a, error)))
+	a->leader_id = ESL_NO_MEMBER;
+	if ((err = options_start(a)) || (err = session_start(a)) || (err = sync_start(a, error)) ||
+	    (err = watch_start(a, error)) || (err = neighbour_start(a, error)) ||
+	    (err = policy_start(a, error)) || (err = sadb_start(a, error)) || (err = status_start(a, error)))
 		return err;
 	esl_hold_check(&a->conf, true, &a->hold);
 	return add_timers(a);
@@ -261,10 +300,13 @@ static int start(struct agent *a, char error[ESL_ERROR_MAX])
 static void stop(struct agent *a)
 {
 	status_stop(a);
-	arp_stop(a);
+	neighbour_stop(a);
 	watch_stop(a);
 	sync_stop(a);
+	policy_stop(a);
 	sadb_stop(a);
+	session_stop(a);
+	options_stop(a);
 	sd_event_unref(a->event);
 	esl_pins_close(&a->pins);
 }
@@ -290,14 +332,14 @@ int main(int argc, char **argv)
 		"The agent of an Espalier member: runs in the foreground, after 'espalier load'.",
 		NULL, NULL, NULL
 	};
-	static struct agent a = { .sync = { .fd = -1 } };
-	const char *path = "/etc/espalier/espalier.conf";
+	static struct agent a = { .sync = { .fd = -1 }, .path = "/etc/espalier/espalier.conf" };
 	char error[ESL_ERROR_MAX] = "";
 	int lock, err;
 
 	argp_err_exit_status = EXIT_BAD_CONFIG;
-	argp_parse(&argp, argc, argv, 0, NULL, &path);
-	if (esl_conf_read(path, &a.conf, error)) {
+	argp_parse(&argp, argc, argv, 0, NULL, &a.path);
+	block_signals();
+	if (esl_conf_read(a.path, &a.conf, error)) {
 		say(LOG_ERR, "%s", error);
 		return EXIT_BAD_CONFIG;
 	}

@@ -55,16 +55,40 @@ struct collect {
 	json_t *list;
 };
 
+/* Whether all members send an SA's packets or one, and the sentence why. */
+static void add_dispatch(const struct agent *a, const struct sa *sa, json_t *o)
+{
+	bool by_scheme = a->change.active.scheme == ESL_SCHEME_SA;
+	unsigned long long need = 3ULL * a->conf.lanes.lanes << a->conf.lanes.block_shift;
+	char why[160];
+
+	if (sa->lanes.sticky)
+		snprintf(why, sizeof(why),
+			 "the peer's window of %u is smaller than 3 * L * K = %llu: one member sends all packets",
+			 sa->window, need);
+	else if (by_scheme)
+		snprintf(why, sizeof(why), "the inside scheme is sa: one member sends all packets");
+	else
+		snprintf(why, sizeof(why), "the peer's window of %u was not smaller than 3 * L * K: all members send",
+			 sa->window);
+	json_object_set_new(o, "dispatch", json_string(sa->lanes.sticky || by_scheme ? "sticky" : "spread"));
+	json_object_set_new(o, "dispatch_why", json_string(why));
+	json_object_set_new(o, "window", json_integer(sa->window));
+}
+
 static void add_lanes(const struct agent *a, const struct sa *sa, json_t *o)
 {
 	const struct esl_guard *g = &a->pins.guard[sa->index];
 
+	if (sa->present && sa->lanes.plan.lanes)
+		add_dispatch(a, sa, o);
 	json_object_set_new(o, "started", json_boolean(sa->lanes.started));
 	json_object_set_new(o, "broken", json_boolean(sa->broken));
 	json_object_set_new(o, "lanes", json_integer(sa->lanes.plan.lanes));
 	json_object_set_new(o, "block", json_integer((json_int_t)esl_block_size(&sa->lanes.plan)));
 	json_object_set_new(o, "round", json_integer((json_int_t)sa->lanes.round));
 	json_object_set_new(o, "cluster_round", json_integer((json_int_t)sa->lanes.ahead));
+	json_object_set_new(o, "aside", json_boolean(sa->lanes.sticky && sa->lanes.aside));
 	json_object_set_new(o, "jumps", json_integer((json_int_t)sa->jumps));
 	json_object_set_new(o, "late_jumps", json_integer((json_int_t)sa->late));
 	json_object_set_new(o, "jump_us_max", json_integer((json_int_t)(sa->jump_ns_max / 1000)));
@@ -85,6 +109,7 @@ static void add_sa(const struct sa *sa, void *data)
 	json_object_set_new(o, "direction", json_string(sa->outbound ? "out" : "in"));
 	json_object_set_new(o, "spi", json_string(spi));
 	json_object_set_new(o, "daddr", text_of(&sa->key.daddr));
+	json_object_set_new(o, "protocol", json_string(sa->key.protocol == ESL_IPPROTO_AH ? "ah" : "esp"));
 	json_object_set_new(o, "in_kernel", json_boolean(sa->present));
 	json_object_set_new(o, "record", json_boolean(sa->recorded));
 	if (sa->present) {
@@ -93,6 +118,8 @@ static void add_sa(const struct sa *sa, void *data)
 	}
 	if (sa->outbound)
 		add_lanes(c->agent, sa, o);
+	else
+		json_object_set_new(o, "floor", json_integer((json_int_t)sa->floor));
 	json_array_append_new(c->list, o);
 }
 
@@ -111,6 +138,9 @@ static json_t *members(const struct agent *a)
 						  json_null());
 		json_object_set_new(o, "forwarding", json_boolean(h->forwarding));
 		json_object_set_new(o, "differs", m->difference[0] ? json_string(m->difference) : json_null());
+		json_object_set_new(o, "windows_differ", json_boolean(h->heard_ns && m->windows != a->sync.own.windows));
+		json_object_set_new(o, "epoch", json_integer(m->epoch));
+		json_object_set_new(o, "acknowledged", json_integer(m->acked));
 		json_object_set_new(o, "announcements", json_integer((json_int_t)m->received));
 		json_array_append_new(list, o);
 	}
@@ -133,6 +163,38 @@ static json_t *announcements(const struct agent *a)
 	return o;
 }
 
+static json_t *dispatch(const struct agent *a)
+{
+	const struct options *o = &a->change.active;
+	json_t *d = json_object();
+
+	json_object_set_new(d, "epoch", json_integer(o->epoch));
+	json_object_set_new(d, "epoch_heard", json_integer(a->change.target.epoch));
+	json_object_set_new(d, "acknowledged", json_integer(change_acked(&a->change)));
+	json_object_set_new(d, "held", json_boolean(a->change.holding));
+	json_object_set_new(d, "conflict", json_boolean(a->change.conflict));
+	json_object_set_new(d, "policies", json_integer((json_int_t)policy_count(a)));
+	if (!o->epoch)
+		return d;
+	json_object_set_new(d, "inside", json_string(settings_scheme(o->scheme)));
+	json_object_set_new(d, "outside", json_string(o->esp_shift == ESL_BY_SPI ? "by-spi" : "by-number"));
+	if (o->esp_shift != ESL_BY_SPI)
+		json_object_set_new(d, "burst", json_integer(1LL << o->esp_shift));
+	json_object_set_new(d, "marker", json_integer(1LL << o->marker_shift));
+	return d;
+}
+
+static json_t *sessions(const struct agent *a)
+{
+	const struct session_queue *q = &a->sessions;
+	json_t *o = json_object();
+
+	json_object_set_new(o, "told", json_integer((json_int_t)q->told));
+	json_object_set_new(o, "heard", json_integer((json_int_t)q->heard));
+	json_object_set_new(o, "lost", json_integer((json_int_t)q->lost));
+	return o;
+}
+
 static json_t *document(struct agent *a)
 {
 	struct collect c = { .agent = a, .list = json_array() };
@@ -152,6 +214,10 @@ static json_t *document(struct agent *a)
 	json_object_set_new(o, "why", why);
 	json_object_set_new(o, "hold", hold);
 	json_object_set_new(o, "leader", json_boolean(a->leader));
+	json_object_set_new(o, "leader_member",
+			    a->leader_id == ESL_NO_MEMBER ? json_null() : json_integer(a->leader_id));
+	json_object_set_new(o, "dispatch", dispatch(a));
+	json_object_set_new(o, "sessions", sessions(a));
 	json_object_set_new(o, "renewals", json_integer((json_int_t)a->renewals));
 	json_object_set_new(o, "lapses", json_integer((json_int_t)a->lapses));
 	json_object_set_new(o, "lanes", json_integer(a->conf.lanes.lanes));

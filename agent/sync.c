@@ -31,33 +31,24 @@ static bool seal(const struct sync *s, const __u8 *buf, size_t size, __u8 mac[ES
 	return true;
 }
 
-static __u64 member_bits(const struct esl_conf *c)
-{
-	__u64 bits = 0;
-
-	for (size_t i = 0; i < c->member_count; i++)
-		bits |= 1ULL << c->members[i].id;
-	return bits;
-}
-
-static void send_message(struct agent *a, bool page)
+void sync_send(struct agent *a, struct announcement *m)
 {
 	struct sync *s = &a->sync;
-	struct announcement m = {
-		.sender = (__u8)a->conf.member,
-		.flags = (a->why == WHY_FORWARDING ? ESL_WIRE_FORWARDING : 0) |
-			 (a->join.joined ? 0 : ESL_WIRE_JOINING),
-		.lanes = a->conf.lanes,
-		.burst_shift = a->conf.burst_shift,
-		.members = member_bits(&a->conf),
-		.boot = s->boot,
-		.addr = { a->conf.side[ESL_INSIDE].cluster_addr, a->conf.side[ESL_OUTSIDE].cluster_addr },
-	};
+	struct announcement whole = s->own;
 	__u8 buf[ESL_WIRE_MAX];
 	size_t size;
 
-	m.count = sadb_collect(a, m.rounds, page);
-	size = wire_encode(&m, buf);
+	whole.kind = m->kind;
+	whole.flags = (a->why == WHY_FORWARDING ? ESL_WIRE_FORWARDING : 0) |
+		      (a->join.joined ? 0 : ESL_WIRE_JOINING) | (options_ask(a) ? ESL_WIRE_CHANGING : 0);
+	whole.options = a->change.target;
+	whole.acked = change_acked(&a->change);
+	whole.snapshot = m->snapshot;
+	whole.page = m->page;
+	whole.pages = m->pages;
+	whole.count = m->count;
+	memcpy(&whole.rounds, &m->rounds, sizeof(*m) - offsetof(struct announcement, rounds));
+	size = wire_encode(&whole, buf);
 	if (!seal(s, buf, size, buf + size))
 		return;
 	for (size_t i = 0; i < s->count; i++)
@@ -66,15 +57,39 @@ static void send_message(struct agent *a, bool page)
 			s->sent++;
 }
 
+static void send_rounds(struct agent *a, bool page)
+{
+	struct announcement m = { .kind = ESL_WIRE_ROUNDS };
+
+	m.count = sadb_collect(a, m.rounds, page);
+	sync_send(a, &m);
+}
+
+void sync_retell(struct agent *a)
+{
+	settings_tell(&a->conf, &a->sync.own);
+}
+
+bool sync_windows_differ(const struct agent *a)
+{
+	__u64 now = agent_now();
+
+	for (size_t i = 0; i < a->sync.count; i++)
+		if (a->sync.heard[i].equal && join_is_fresh(&a->sync.heard[i], now) &&
+		    a->sync.others[i].windows != a->sync.own.windows)
+			return true;
+	return false;
+}
+
 void sync_hello(struct agent *a)
 {
-	send_message(a, true);
+	send_rounds(a, true);
 }
 
 static int flush(struct agent *a)
 {
 	a->sync.flushed_ns = agent_now();
-	send_message(a, false);
+	send_rounds(a, false);
 	return 0;
 }
 
@@ -109,44 +124,42 @@ void sync_announce(struct agent *a)
 		loop_again(a->sync.flush_later, next - now);
 }
 
-/* What differs between the sender's configuration and this one; NULL: nothing. */
-static const char *difference(const struct agent *a, const struct announcement *m)
+static void take_rounds(struct agent *a, const struct announcement *m)
 {
-	if (m->lanes.lanes != a->conf.lanes.lanes)
-		return "lanes (L)";
-	if (m->lanes.block_shift != a->conf.lanes.block_shift)
-		return "block (K)";
-	if (m->members != member_bits(&a->conf))
-		return "member ids";
-	if (m->burst_shift != a->conf.burst_shift)
-		return "burst (B)";
-	if (m->addr[ESL_INSIDE] != a->conf.side[ESL_INSIDE].cluster_addr)
-		return "inside cluster address";
-	if (m->addr[ESL_OUTSIDE] != a->conf.side[ESL_OUTSIDE].cluster_addr)
-		return "outside cluster address";
-	return NULL;
+	for (size_t n = 0; n < m->count; n++) {
+		if (sadb_announced(a, &m->rounds[n]) != -EPROTO || a->plan_conflict)
+			continue;
+		a->plan_conflict = true;
+		say(LOG_ERR, "member %u uses other lanes on SA 0x%08x", m->sender, m->rounds[n].key.spi);
+	}
 }
 
 static void take(struct agent *a, size_t i, const struct announcement *m)
 {
 	struct other *o = &a->sync.others[i];
-	struct join_member *heard = &a->sync.heard[i];
-	const char *differs = difference(a, m);
+	const char *differs = settings_difference(&a->sync.own, m);
 
 	if (differs && strcmp(o->difference, differs))
 		say(LOG_ERR, "member %u has a different configuration: %s", o->id, differs);
 	snprintf(o->difference, sizeof(o->difference), "%s", differs ? differs : "");
+	if (!differs && m->windows != a->sync.own.windows && m->windows != o->windows)
+		say(LOG_WARNING, "member %u knows other replay windows of peers: new SAs wait", o->id);
 	o->boot = m->boot;
 	o->flags = m->flags;
+	o->epoch = m->options.epoch;
+	o->acked = m->acked;
+	o->windows = m->windows;
 	o->received++;
-	*heard = (struct join_member){ .heard_ns = agent_now(),
-				       .equal = !differs,
-				       .forwarding = m->flags & ESL_WIRE_FORWARDING };
-	for (size_t n = 0; n < m->count && !differs; n++) {
-		if (sadb_announced(a, &m->rounds[n]) != -EPROTO || a->plan_conflict)
-			continue;
-		a->plan_conflict = true;
-		say(LOG_ERR, "member %u uses other lanes on SA 0x%08x", o->id, m->rounds[n].key.spi);
+	a->sync.heard[i] = (struct join_member){ .id = o->id,
+						 .heard_ns = agent_now(),
+						 .equal = !differs,
+						 .forwarding = m->flags & ESL_WIRE_FORWARDING };
+	if (!differs) {
+		options_heard(a, i, m);
+		if (m->kind == ESL_WIRE_ROUNDS)
+			take_rounds(a, m);
+		if (m->kind == ESL_WIRE_SESSIONS)
+			session_heard(a, m);
 	}
 	if (m->flags & ESL_WIRE_JOINING)
 		sadb_announce_all(a);
@@ -222,8 +235,9 @@ int sync_start(struct agent *a, char error[ESL_ERROR_MAX])
 	err = esl_conf_derive(&a->conf, "espalier announce", s->key, error);
 	if (err)
 		return err;
-	if (RAND_bytes((unsigned char *)&s->boot, sizeof(s->boot)) != 1)
+	if (RAND_bytes((unsigned char *)&s->own.boot, sizeof(s->own.boot)) != 1)
 		return -EIO;
+	sync_retell(a);
 	for (size_t i = 0; i < a->conf.member_count; i++) {
 		const struct esl_conf_member *m = &a->conf.members[i];
 

@@ -20,7 +20,7 @@
 
 #include "agent.h"
 
-#define DEVICES (ESL_ROLES + 1)	/* the NICs and the gate */
+#define DEVICES (2 * ESL_ROLES + 1)	/* the NICs, the devices on them and the gate */
 #define LO_IFINDEX 1		/* where the cluster addresses are */
 #define DRAIN_MAX 64		/* messages at once: other work waits */
 
@@ -197,7 +197,8 @@ fail:
 int watch_start(struct agent *a, char error[ESL_ERROR_MAX])
 {
 	static const int route_groups[] = { RTNLGRP_LINK, RTNLGRP_TC, RTNLGRP_IPV4_IFADDR,
-					    RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_NETCONF };
+					    RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_NETCONF,
+					    RTNLGRP_IPV6_NETCONF };
 	static const int rule_groups[] = { NFNLGRP_NFTABLES };
 	struct watch *w = calloc(1, sizeof(*w));
 	int err;
@@ -213,7 +214,9 @@ int watch_start(struct agent *a, char error[ESL_ERROR_MAX])
 	}
 	/* After the listeners, so that no change falls between. */
 	for (int i = 0; i < DEVICES; i++) {
-		w->name[i] = i < ESL_ROLES ? a->conf.side[i].interface : a->conf.gate;
+		w->name[i] = i < ESL_ROLES     ? a->conf.side[i].interface :
+			     i < 2 * ESL_ROLES ? a->conf.side[i - ESL_ROLES].device :
+						 a->conf.gate;
 		w->ifindex[i] = if_nametoindex(w->name[i]);
 	}
 	update_own(a);

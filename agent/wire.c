@@ -4,46 +4,118 @@
 #include <endian.h>
 #include <string.h>
 
+#define BURST_SHIFT_MAX 16
+
+static const struct {
+	size_t size;
+	size_t max;
+} kinds[ESL_WIRE_KINDS] = {
+	[ESL_WIRE_ROUNDS] = { sizeof(struct esl_wire_entry), ESL_WIRE_ENTRIES_MAX },
+	[ESL_WIRE_TOPS] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
+	[ESL_WIRE_SESSIONS] = { sizeof(struct esl_wire_session), ESL_WIRE_SESSIONS_MAX },
+};
+
+/* Field by field: padding is not compared. */
+bool options_equal(const struct options *a, const struct options *b)
+{
+	return a->epoch == b->epoch && a->scheme == b->scheme && a->esp_shift == b->esp_shift &&
+	       a->marker_shift == b->marker_shift && !memcmp(a->weight, b->weight, sizeof(a->weight));
+}
+
 static bool lanes_valid(const struct esl_lanes *l)
 {
 	return l->lanes >= 1 && l->lanes <= ESL_LANES_MAX && l->block_shift >= ESL_BLOCK_SHIFT_MIN &&
 	       l->block_shift <= ESL_BLOCK_SHIFT_MAX;
 }
 
+static bool options_valid(const struct options *o, __u64 members)
+{
+	static const struct options none;
+
+	if (!o->epoch)
+		return options_equal(o, &none);
+	if (o->scheme >= ESL_SCHEME_COUNT || o->marker_shift > ESL_WIRE_MARKER_MAX ||
+	    (o->esp_shift > BURST_SHIFT_MAX && o->esp_shift != ESL_BY_SPI))
+		return false;
+	for (int i = 0; i < ESL_MEMBERS_MAX; i++)
+		if ((o->weight[i] > 0) != (members >> i & 1))
+			return false;
+	return true;
+}
+
+static bool key_valid(const struct esl_sa_key *key)
+{
+	return key->spi && (key->protocol == ESL_IPPROTO_ESP || key->protocol == ESL_IPPROTO_AH);
+}
+
+static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
+{
+	const struct announced_round *r = &a->rounds[i];
+	const struct announced_top *t = &a->tops[i];
+	struct esl_wire_entry entry;
+	struct esl_wire_top top;
+	struct esl_wire_session session;
+
+	switch (a->kind) {
+	case ESL_WIRE_ROUNDS:
+		entry = (struct esl_wire_entry){ .spi = htobe32(r->key.spi),
+						 .lanes = htobe16(r->lanes.lanes),
+						 .block_shift = r->lanes.block_shift,
+						 .protocol = (__u8)r->key.protocol,
+						 .round = htobe64(r->round) };
+		memcpy(entry.daddr, r->key.daddr.byte, sizeof(entry.daddr));
+		memcpy(buf, &entry, sizeof(entry));
+		break;
+	case ESL_WIRE_TOPS:
+		top = (struct esl_wire_top){ .spi = htobe32(t->key.spi),
+					     .protocol = (__u8)t->key.protocol,
+					     .top = htobe64(t->top) };
+		memcpy(top.daddr, t->key.daddr.byte, sizeof(top.daddr));
+		memcpy(buf, &top, sizeof(top));
+		break;
+	default:
+		session = (struct esl_wire_session){ .hash = htobe64(a->sessions[i].hash),
+						     .member = a->sessions[i].member };
+		memcpy(buf, &session, sizeof(session));
+	}
+}
+
 size_t wire_encode(const struct announcement *a, __u8 buf[ESL_WIRE_MAX])
 {
-	size_t size = sizeof(struct esl_wire_header) + a->count * sizeof(struct esl_wire_entry);
+	size_t step = kinds[a->kind].size, size = sizeof(struct esl_wire_header) + a->count * step;
 	struct esl_wire_header h = {
 		.magic = htobe32(ESL_WIRE_MAGIC),
 		.major = ESL_WIRE_MAJOR,
 		.minor = ESL_WIRE_MINOR,
 		.length = htobe16((__u16)(size + ESL_WIRE_MAC_LEN)),
 		.sender = a->sender,
+		.kind = (__u8)a->kind,
 		.flags = a->flags,
 		.entries = htobe16((__u16)a->count),
 		.lanes = htobe16(a->lanes.lanes),
 		.block_shift = a->lanes.block_shift,
-		.burst_shift = (__u8)a->burst_shift,
+		.scheme = a->options.scheme,
+		.esp_shift = a->options.esp_shift,
+		.marker_shift = a->options.marker_shift,
+		.epoch = htobe32(a->options.epoch),
+		.acked = htobe32(a->acked),
+		.snapshot = htobe32(a->snapshot),
+		.page = htobe16(a->page),
+		.pages = htobe16(a->pages),
 		.members = htobe64(a->members),
 		.boot = htobe64(a->boot),
-		.inside_addr = a->addr[ESL_INSIDE],
-		.outside_addr = a->addr[ESL_OUTSIDE],
+		.digest = htobe64(a->digest),
+		.windows = htobe64(a->windows),
 	};
 
+	memcpy(h.addr, a->addr, sizeof(h.addr));
+	memcpy(h.addr6, a->addr6, sizeof(h.addr6));
+	memcpy(h.mac, a->mac, sizeof(h.mac));
+	for (int i = 0; i < ESL_MEMBERS_MAX; i++)
+		h.weight[i] = htobe16(a->options.weight[i]);
 	memcpy(buf, &h, sizeof(h));
-	for (size_t i = 0; i < a->count; i++) {
-		const struct announced_round *r = &a->rounds[i];
-		struct esl_wire_entry e = {
-			.spi = htobe32(r->key.spi),
-			.lanes = htobe16(r->lanes.lanes),
-			.block_shift = r->lanes.block_shift,
-			.protocol = (__u8)r->key.protocol,
-			.round = htobe64(r->round),
-		};
-
-		memcpy(e.daddr, r->key.daddr.byte, sizeof(e.daddr));
-		memcpy(buf + sizeof(h) + i * sizeof(e), &e, sizeof(e));
-	}
+	for (size_t i = 0; i < a->count; i++)
+		encode_entry(a, i, buf + sizeof(h) + i * step);
 	return size;
 }
 
@@ -58,13 +130,15 @@ enum wire_refusal wire_check(const __u8 *buf, size_t size)
 		return WIRE_MAGIC;
 	if (h.major != ESL_WIRE_MAJOR)
 		return WIRE_VERSION;
-	if (be16toh(h.length) != size || be16toh(h.entries) > ESL_WIRE_ENTRIES_MAX ||
-	    size != sizeof(h) + be16toh(h.entries) * sizeof(struct esl_wire_entry) + ESL_WIRE_MAC_LEN)
+	if (h.kind >= ESL_WIRE_KINDS)
+		return WIRE_FIELD;
+	if (be16toh(h.length) != size || be16toh(h.entries) > kinds[h.kind].max ||
+	    size != sizeof(h) + be16toh(h.entries) * kinds[h.kind].size + ESL_WIRE_MAC_LEN)
 		return WIRE_LENGTH;
 	return WIRE_OK;
 }
 
-static bool decode_entry(const __u8 *buf, struct announced_round *r)
+static bool decode_round(const __u8 *buf, struct announced_round *r)
 {
 	struct esl_wire_entry e;
 
@@ -75,8 +149,62 @@ static bool decode_entry(const __u8 *buf, struct announced_round *r)
 	r->lanes = (struct esl_lanes){ .lanes = be16toh(e.lanes), .block_shift = e.block_shift };
 	r->round = be64toh(e.round);
 	/* A round whose block would not fit into 64 bits is nobody's. */
-	return r->key.spi && lanes_valid(&r->lanes) &&
+	return key_valid(&r->key) && lanes_valid(&r->lanes) &&
 	       r->round <= (UINT64_MAX >> 1) / ((__u64)r->lanes.lanes << r->lanes.block_shift);
+}
+
+static bool decode_top(const __u8 *buf, struct announced_top *t)
+{
+	struct esl_wire_top e;
+
+	memcpy(&e, buf, sizeof(e));
+	memcpy(t->key.daddr.byte, e.daddr, sizeof(e.daddr));
+	t->key.spi = be32toh(e.spi);
+	t->key.protocol = e.protocol;
+	t->top = be64toh(e.top);
+	return key_valid(&t->key);
+}
+
+static bool decode_session(const __u8 *buf, struct announced_session *s, __u64 members)
+{
+	struct esl_wire_session e;
+
+	memcpy(&e, buf, sizeof(e));
+	s->hash = be64toh(e.hash);
+	s->member = e.member;
+	return e.member < ESL_MEMBERS_MAX && members >> e.member & 1;
+}
+
+static bool decode_entry(const __u8 *buf, struct announcement *a, size_t i)
+{
+	switch (a->kind) {
+	case ESL_WIRE_ROUNDS:
+		return decode_round(buf, &a->rounds[i]);
+	case ESL_WIRE_TOPS:
+		return decode_top(buf, &a->tops[i]);
+	default:
+		return decode_session(buf, &a->sessions[i], a->members);
+	}
+}
+
+static void decode_options(const struct esl_wire_header *h, struct options *o)
+{
+	*o = (struct options){ .epoch = be32toh(h->epoch),
+			       .scheme = h->scheme,
+			       .esp_shift = h->esp_shift,
+			       .marker_shift = h->marker_shift };
+	for (int i = 0; i < ESL_MEMBERS_MAX; i++)
+		o->weight[i] = be16toh(h->weight[i]);
+}
+
+/* Tops are told for an epoch, in pages; nothing else has pages. */
+static bool pages_valid(const struct announcement *a)
+{
+	if (a->acked > a->options.epoch)
+		return false;
+	if (a->kind == ESL_WIRE_TOPS)
+		return a->acked && a->page < a->pages && a->pages <= ESL_WIRE_PAGES_MAX;
+	return !a->snapshot && !a->page && !a->pages;
 }
 
 enum wire_refusal wire_decode(const __u8 *buf, size_t size, struct announcement *a)
@@ -88,19 +216,29 @@ enum wire_refusal wire_decode(const __u8 *buf, size_t size, struct announcement 
 		return refusal;
 	memcpy(&h, buf, sizeof(h));
 	*a = (struct announcement){
+		.kind = h.kind,
 		.sender = h.sender,
 		.flags = h.flags,
 		.lanes = { .lanes = be16toh(h.lanes), .block_shift = h.block_shift },
-		.burst_shift = h.burst_shift,
+		.acked = be32toh(h.acked),
+		.snapshot = be32toh(h.snapshot),
+		.page = be16toh(h.page),
+		.pages = be16toh(h.pages),
 		.members = be64toh(h.members),
 		.boot = be64toh(h.boot),
-		.addr = { [ESL_INSIDE] = h.inside_addr, [ESL_OUTSIDE] = h.outside_addr },
+		.digest = be64toh(h.digest),
+		.windows = be64toh(h.windows),
 		.count = be16toh(h.entries),
 	};
-	if (a->sender >= ESL_MEMBERS_MAX || !lanes_valid(&a->lanes) || a->burst_shift > 31)
+	memcpy(a->addr, h.addr, sizeof(a->addr));
+	memcpy(a->addr6, h.addr6, sizeof(a->addr6));
+	memcpy(a->mac, h.mac, sizeof(a->mac));
+	decode_options(&h, &a->options);
+	if (a->sender >= ESL_MEMBERS_MAX || !(a->members >> a->sender & 1) || !lanes_valid(&a->lanes) ||
+	    !options_valid(&a->options, a->members) || !pages_valid(a))
 		return WIRE_FIELD;
 	for (size_t i = 0; i < a->count; i++)
-		if (!decode_entry(buf + sizeof(h) + i * sizeof(struct esl_wire_entry), &a->rounds[i]))
+		if (!decode_entry(buf + sizeof(h) + i * kinds[a->kind].size, a, i))
 			return WIRE_FIELD;
 	return WIRE_OK;
 }

@@ -5,22 +5,54 @@
 
 #include <espalier/wire.h>
 
+/* How the cluster dispatches: the leader's word, the same on all members. */
+struct options {
+	__u32 epoch;		/* from 1; 0: not known yet, then all is 0 */
+	__u8 scheme;		/* of plain packets */
+	__u8 esp_shift;		/* as in struct esl_table */
+	__u8 marker_shift;
+	__u16 weight[ESL_MEMBERS_MAX];	/* by member id, 0: no member */
+};
+
 struct announced_round {
 	struct esl_sa_key key;
 	struct esl_lanes lanes;
 	__u64 round;
 };
 
+struct announced_top {
+	struct esl_sa_key key;
+	__u64 top;
+};
+
+struct announced_session {
+	__u64 hash;
+	__u8 member;
+};
+
 struct announcement {
+	enum esl_wire_kind kind;
 	__u8 sender;
 	__u8 flags;
 	struct esl_lanes lanes;
-	__u32 burst_shift;
+	struct options options;
+	__u32 acked;
+	__u32 snapshot;
+	__u16 page;
+	__u16 pages;
 	__u64 members;
 	__u64 boot;
+	__u64 digest;
+	__u64 windows;
 	__be32 addr[ESL_ROLES];
+	struct esl_addr addr6[ESL_ROLES];
+	__u8 mac[ESL_ROLES][ESL_MAC_LEN];
 	size_t count;
-	struct announced_round rounds[ESL_WIRE_ENTRIES_MAX];
+	union {			/* by kind */
+		struct announced_round rounds[ESL_WIRE_ENTRIES_MAX];
+		struct announced_top tops[ESL_WIRE_ENTRIES_MAX];
+		struct announced_session sessions[ESL_WIRE_SESSIONS_MAX];
+	};
 };
 
 /* X(SYMBOL, name): why a datagram was refused; the names are counters in the status. */
@@ -42,10 +74,12 @@ enum wire_refusal {
 	WIRE_REFUSAL_COUNT
 };
 
+bool options_equal(const struct options *a, const struct options *b);
+
 /* Write a without its mac; returns the bytes before the mac. */
 size_t wire_encode(const struct announcement *a, __u8 buf[ESL_WIRE_MAX]);
 
-/* Magic, version and lengths: what can be said before the mac is checked. */
+/* Magic, version, kind and lengths: what can be said before the mac is checked. */
 enum wire_refusal wire_check(const __u8 *buf, size_t size);
 
 /* Parse a datagram whose mac was right. *a counts only where WIRE_OK is returned. */

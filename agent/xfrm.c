@@ -9,7 +9,7 @@
 #define BUFFER_SIZE 32768
 #define EVENT_BUFFER (4 * 1024 * 1024)
 
-static struct esl_addr addr_of(const xfrm_address_t *a, __u16 family)
+struct esl_addr xfrm_addr(const xfrm_address_t *a, __u16 family)
 {
 	struct esl_addr r;
 
@@ -29,6 +29,7 @@ static void take_replay(struct kernel_sa *sa, const struct nlattr *attr)
 			return;
 		memcpy(&sa->state, mnl_attr_get_payload(attr), sizeof(sa->state));
 		sa->oseq = sa->state.oseq;
+		sa->seq = sa->state.seq;
 		return;
 	case XFRMA_REPLAY_ESN_VAL:
 		if (size < sizeof(sa->esn_state) || size > sizeof(sa->esn_bytes))
@@ -36,8 +37,11 @@ static void take_replay(struct kernel_sa *sa, const struct nlattr *attr)
 		memcpy(sa->esn_bytes, mnl_attr_get_payload(attr), size);
 		sa->has_esn_state = true;
 		sa->oseq = sa->esn_state.oseq;
-		if (sa->esn)
+		sa->seq = sa->esn_state.seq;
+		if (sa->esn) {
 			sa->oseq |= (__u64)sa->esn_state.oseq_hi << 32;
+			sa->seq |= (__u64)sa->esn_state.seq_hi << 32;
+		}
 		return;
 	case XFRMA_MARK:
 		if (size < sizeof(sa->mark))
@@ -50,13 +54,14 @@ static void take_replay(struct kernel_sa *sa, const struct nlattr *attr)
 static void take_info(struct kernel_sa *sa, const struct xfrm_usersa_info *info)
 {
 	*sa = (struct kernel_sa){
-		.key = { .daddr = addr_of(&info->id.daddr, info->family),
+		.key = { .daddr = xfrm_addr(&info->id.daddr, info->family),
 			 .spi = ntohl(info->id.spi),
 			 .protocol = info->id.proto },
-		.saddr = addr_of(&info->saddr, info->family),
+		.saddr = xfrm_addr(&info->saddr, info->family),
 		.daddr = info->id.daddr,
 		.family = info->family,
 		.mode = info->mode,
+		.reqid = info->reqid,
 		.esn = info->flags & XFRM_STATE_ESN,
 		.replay_window = info->replay_window,
 	};
@@ -74,22 +79,21 @@ static int parse_sa(const struct nlmsghdr *nlh, size_t offset, struct kernel_sa 
 }
 
 /* DELSA carries an id, and the whole SA as an attribute. */
-static void deleted(struct xfrm *x, const struct nlmsghdr *nlh)
+static void deleted(const struct nlmsghdr *nlh, xfrm_handler handler, void *data)
 {
 	const struct xfrm_usersa_id *id = mnl_nlmsg_get_payload(nlh);
 	struct kernel_sa sa = {
-		.key = { .daddr = addr_of(&id->daddr, id->family),
+		.key = { .daddr = xfrm_addr(&id->daddr, id->family),
 			 .spi = ntohl(id->spi),
 			 .protocol = id->proto },
 		.family = id->family,
 	};
 
-	x->handler(x->data, XFRM_SA_GONE, &sa);
+	handler(data, XFRM_GONE, &sa);
 }
 
-static int on_message(const struct nlmsghdr *nlh, void *data)
+static int on_message(const struct nlmsghdr *nlh, xfrm_handler handler, void *data)
 {
-	struct xfrm *x = data;
 	const struct xfrm_user_expire *expire;
 	struct kernel_sa sa;
 
@@ -100,35 +104,43 @@ static int on_message(const struct nlmsghdr *nlh, void *data)
 			break;
 		take_info(&sa, mnl_nlmsg_get_payload(nlh));
 		parse_sa(nlh, sizeof(struct xfrm_usersa_info), &sa);
-		x->handler(x->data, XFRM_SA_PRESENT, &sa);
+		handler(data, XFRM_PRESENT, &sa);
 		break;
 	case XFRM_MSG_DELSA:
 		if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct xfrm_usersa_id))
-			deleted(x, nlh);
+			deleted(nlh, handler, data);
 		break;
 	case XFRM_MSG_EXPIRE:
 		expire = mnl_nlmsg_get_payload(nlh);
 		if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*expire) || !expire->hard)
 			break;
 		take_info(&sa, &expire->state);
-		x->handler(x->data, XFRM_SA_GONE, &sa);
+		handler(data, XFRM_GONE, &sa);
 		break;
 	case XFRM_MSG_FLUSHSA:
-		x->handler(x->data, XFRM_SA_ALL, NULL);
+		handler(data, XFRM_ALL, NULL);
 		break;
 	}
 	return MNL_CB_OK;
 }
 
-int xfrm_open(struct xfrm *x, xfrm_handler handler, void *data)
+static int on_event(const struct nlmsghdr *nlh, void *data)
+{
+	struct xfrm *x = data;
+
+	on_message(nlh, x->handler, x->data);
+	return xfrm_policy_message(nlh, x->policy_handler, x->data);
+}
+
+int xfrm_open(struct xfrm *x, xfrm_handler handler, xfrm_policy_handler policy_handler, void *data)
 {
 	int size = EVENT_BUFFER, flags = SOCK_CLOEXEC;
 
-	*x = (struct xfrm){ .handler = handler, .data = data };
+	*x = (struct xfrm){ .handler = handler, .policy_handler = policy_handler, .data = data };
 	x->request = mnl_socket_open2(NETLINK_XFRM, flags);
 	x->events = mnl_socket_open2(NETLINK_XFRM, flags | SOCK_NONBLOCK);
 	if (!x->request || !x->events || mnl_socket_bind(x->request, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_bind(x->events, XFRMGRP_SA | XFRMGRP_EXPIRE, MNL_SOCKET_AUTOPID) < 0) {
+	    mnl_socket_bind(x->events, XFRMGRP_SA | XFRMGRP_EXPIRE | XFRMGRP_POLICY, MNL_SOCKET_AUTOPID) < 0) {
 		int err = -errno;
 
 		xfrm_close(x);
@@ -164,20 +176,21 @@ int xfrm_read_events(struct xfrm *x)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == ENOBUFS) {
-			x->handler(x->data, XFRM_SA_ALL, NULL);
+			x->handler(x->data, XFRM_ALL, NULL);
+			x->policy_handler(x->data, XFRM_ALL, NULL);
 			continue;
 		}
 		if (n < 0)
 			return -errno;
-		mnl_cb_run(buf, (size_t)n, 0, 0, on_message, x);
+		mnl_cb_run(buf, (size_t)n, 0, 0, on_event, x);
 	}
 }
 
 /* Send nlh and run cb over the answer up to its end or acknowledgement. */
-static int transact(struct xfrm *x, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+int xfrm_transact(struct xfrm *x, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 {
 	unsigned int port = mnl_socket_get_portid(x->request);
-	char buf[BUFFER_SIZE];
+	char buf[BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	int more;
 
 	nlh->nlmsg_seq = ++x->seq;
@@ -192,6 +205,11 @@ static int transact(struct xfrm *x, struct nlmsghdr *nlh, mnl_cb_t cb, void *dat
 		}
 		if (n < 0)
 			return -errno;
+		/* What is left of a listing that was broken off. */
+		if (((struct nlmsghdr *)buf)->nlmsg_seq != nlh->nlmsg_seq) {
+			more = 1;
+			continue;
+		}
 		more = mnl_cb_run(buf, (size_t)n, nlh->nlmsg_seq, port, cb, data);
 		if (more < 0)
 			return -errno;
@@ -199,14 +217,27 @@ static int transact(struct xfrm *x, struct nlmsghdr *nlh, mnl_cb_t cb, void *dat
 	return 0;
 }
 
-int xfrm_list(struct xfrm *x)
+struct listing {
+	xfrm_handler handler;
+	void *data;
+};
+
+static int on_listed(const struct nlmsghdr *nlh, void *data)
 {
+	struct listing *l = data;
+
+	return on_message(nlh, l->handler, l->data);
+}
+
+int xfrm_list(struct xfrm *x, xfrm_handler handler, void *data)
+{
+	struct listing l = { handler, data };
 	char buf[MNL_NLMSG_HDRLEN + 64];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 
 	nlh->nlmsg_type = XFRM_MSG_GETSA;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	return transact(x, nlh, on_message, x);
+	return xfrm_transact(x, nlh, on_listed, &l);
 }
 
 static void put_aevent_id(struct nlmsghdr *nlh, const struct kernel_sa *sa)
@@ -237,7 +268,7 @@ int xfrm_read_counter(struct xfrm *x, struct kernel_sa *sa)
 	nlh->nlmsg_type = XFRM_MSG_GETAE;
 	nlh->nlmsg_flags = NLM_F_REQUEST;
 	put_aevent_id(nlh, sa);
-	return transact(x, nlh, on_counter, sa);
+	return xfrm_transact(x, nlh, on_counter, sa);
 }
 
 int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq)
@@ -260,5 +291,5 @@ int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq)
 		state.oseq = (__u32)oseq;
 		mnl_attr_put(nlh, XFRMA_REPLAY_VAL, sizeof(state), &state);
 	}
-	return transact(x, nlh, NULL, NULL);
+	return xfrm_transact(x, nlh, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel's XFRM over netlink: list SAs, hear of changes, read and move the
- * outbound counter.  net/xfrm/xfrm_user.c, Documentation/networking/xfrm_sync.rst.
+ * The kernel's XFRM over netlink: list SAs and policies, hear of changes, read
+ * and move the outbound counter.  net/xfrm/xfrm_user.c, Documentation/networking/xfrm_sync.rst.
  *
  * The group AEVENTS is never joined: a listener on it makes the packet path
  * notify under the SA's lock.
@@ -24,12 +24,14 @@ struct kernel_sa {
 	xfrm_address_t daddr;		/* as the kernel wants it back */
 	__u16 family;
 	__u8 mode;			/* XFRM_MODE_* */
+	__u32 reqid;
 	bool esn;			/* 64-bit numbers */
 	bool has_esn_state;		/* counter in XFRMA_REPLAY_ESN_VAL, else in REPLAY_VAL */
 	bool has_mark;
 	struct xfrm_mark mark;
 	__u32 replay_window;
 	__u64 oseq;			/* last number assigned */
+	__u64 seq;			/* highest number accepted */
 	union {
 		struct xfrm_replay_state_esn esn_state;
 		__u8 esn_bytes[sizeof(struct xfrm_replay_state_esn) + 4 * XFRM_BITMAP_WORDS];
@@ -37,30 +39,46 @@ struct kernel_sa {
 	struct xfrm_replay_state state;
 };
 
-enum xfrm_change { XFRM_SA_PRESENT, XFRM_SA_GONE, XFRM_SA_ALL };
+/* One policy, with the last template that makes IPsec. */
+struct kernel_policy {
+	__u32 index;			/* the kernel's name for it */
+	__u8 dir;			/* XFRM_POLICY_* */
+	__u16 family;			/* of the selector */
+	struct esl_addr daddr;		/* of the selector */
+	__u8 prefixlen;
+	bool has_template;		/* else what follows is empty */
+	struct esl_addr saddr;
+	struct esl_addr peer;
+	__u32 reqid;
+};
 
-/* XFRM_SA_ALL: everything may have changed, list again; sa is NULL. */
+enum xfrm_change { XFRM_PRESENT, XFRM_GONE, XFRM_ALL };
+
+/* XFRM_ALL: everything may have changed, list again; the SA or policy is NULL. */
 typedef void (*xfrm_handler)(void *data, enum xfrm_change change, const struct kernel_sa *sa);
+typedef void (*xfrm_policy_handler)(void *data, enum xfrm_change change, const struct kernel_policy *p);
 
 struct xfrm {
 	struct mnl_socket *request;
 	struct mnl_socket *events;
 	unsigned int seq;
 	xfrm_handler handler;
+	xfrm_policy_handler policy_handler;
 	void *data;
 };
 
-int xfrm_open(struct xfrm *x, xfrm_handler handler, void *data);
+int xfrm_open(struct xfrm *x, xfrm_handler handler, xfrm_policy_handler policy_handler, void *data);
 void xfrm_close(struct xfrm *x);
 int xfrm_events_fd(const struct xfrm *x);
 
-/* Read what is waiting on the event socket and call the handler. */
+/* Read what is waiting on the event socket and call the handlers. */
 int xfrm_read_events(struct xfrm *x);
 
-/* Call the handler with XFRM_SA_PRESENT for every SA. */
-int xfrm_list(struct xfrm *x);
+/* Call the handler with XFRM_PRESENT for every SA, or policy. */
+int xfrm_list(struct xfrm *x, xfrm_handler handler, void *data);
+int xfrm_list_policies(struct xfrm *x, xfrm_policy_handler handler, void *data);
 
-/* Refresh sa->oseq and the replay state. -ESRCH: the SA is gone. */
+/* Refresh sa->oseq, sa->seq and the replay state. -ESRCH: the SA is gone. */
 int xfrm_read_counter(struct xfrm *x, struct kernel_sa *sa);
 
 /*
@@ -69,5 +87,10 @@ int xfrm_read_counter(struct xfrm *x, struct kernel_sa *sa);
  * replay attribute of the wrong kind without using it.
  */
 int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq);
+
+/* Between xfrm.c and xfrm_policy.c. */
+int xfrm_policy_message(const struct nlmsghdr *nlh, xfrm_policy_handler handler, void *data);
+struct esl_addr xfrm_addr(const xfrm_address_t *a, __u16 family);
+int xfrm_transact(struct xfrm *x, struct nlmsghdr *nlh, mnl_cb_t cb, void *data);
 
 #endif

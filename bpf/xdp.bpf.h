@@ -84,9 +84,7 @@ static __always_inline int admit_ipsec(const struct esl_packet *p, int reason)
 
 /*
  * Linux peers fragment after encryption: only the first part carries the
- * number, and its owner takes the rest.  A first part that is not mine ends
- * what an older one of the same id began: its later parts belong to another
- * member.  The leader remembers whose are not its own: it takes all others.
+ * number, and its owner takes the rest.
  *
  * Of a later part: enum esl_frag_owner or 0.  Of a first one, with the reason
  * for what became of it: 0.
@@ -97,7 +95,7 @@ __attribute__((noinline)) int espalier_fragment(struct xdp_md *ctx, const struct
 	struct esl_packet p;
 	const __u32 *known;
 	struct frame f;
-	__u32 owner = 0;
+	__u32 owner;
 
 	if (!h || !frame_of(ctx, &f) || !unparse(h, f.eth, f.end, &p) || f.role != ESL_OUTSIDE ||
 	    !esl_first_decides(&p) || !esl_is_to_cluster(f.config, &p))
@@ -107,10 +105,7 @@ __attribute__((noinline)) int espalier_fragment(struct xdp_md *ctx, const struct
 		known = bpf_map_lookup_elem(&espalier_frag, &key);
 		return known ? (int)*known : 0;
 	}
-	if (is_in(ipsec_mask, reason))
-		owner = ESL_FRAG_MINE;
-	else if (f.config->leader && reason != ESL_LOCAL_LEADER)
-		owner = ESL_FRAG_OTHER;
+	owner = esl_first_owner(f.config, reason);
 	if (owner)
 		bpf_map_update_elem(&espalier_frag, &key, &owner, BPF_ANY);
 	else

@@ -57,15 +57,6 @@ static bool takes(int reason)
 	       reason == ESL_ARP_LEADER || reason == ESL_ND_LEADER;
 }
 
-/* As what the first fragment leaves behind at one member: its later ones belong
- * to whom it belongs to, and the leader takes those of no IPsec packet. */
-static __u8 first_owner(const struct esl_config *c, int reason)
-{
-	if (reason == ESL_OWNED_ESP || reason == ESL_OWNED_AH || reason == ESL_OWNED_NATT)
-		return ESL_FRAG_MINE;
-	return c->leader && reason != ESL_LOCAL_LEADER ? ESL_FRAG_OTHER : 0;
-}
-
 static int note_first(struct esl_walk *walk, const struct esl_account *a)
 {
 	struct first_fragment *first;
@@ -83,7 +74,7 @@ static int note_first(struct esl_walk *walk, const struct esl_account *a)
 
 		if (takes(reason) && a->then)
 			reason = a->then;
-		first->owner[i] = first_owner(&walk->witness[i].config, reason);
+		first->owner[i] = esl_first_owner(&walk->witness[i].config, reason);
 	}
 	return 0;
 }

@@ -4,18 +4,26 @@
 
 T := $(B)/selftests
 UNIT_SRC  := $(wildcard selftests/unit/*.c)
-WORLD_SRC := selftests/bpf/frame.c selftests/bpf/world.c
+# Members in memory and their traffic, for the unit tests too.
+DISP_SRC  := $(filter-out %/main.c,$(wildcard selftests/dispatch/*.c))
+WORLD_SRC := selftests/bpf/frame.c selftests/bpf/world.c selftests/unit/packets.c
 BPFT_SRC  := $(filter-out %.bpf.c $(WORLD_SRC),$(wildcard selftests/bpf/*.c))
 BENCH_SRC := $(filter-out %.bpf.c,$(wildcard selftests/bench/*.c))
 TEST_LIBS = $(shell $(PKGCONF) --libs libbpf jansson)
 XDP_DISPATCHER = $(shell $(PKGCONF) --variable=libdir libxdp)/bpf/xdp-dispatcher.o
 
-$(T)/unit: $(call obj,$(UNIT_SRC))
+# The pure files of the agent are tested as they are linked into it.
+$(T)/unit: $(call obj,$(UNIT_SRC) $(DISP_SRC) $(PURE_SRC))
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread $(shell $(PKGCONF) --libs criterion)
 
-$(T)/bpf: $(call obj,$(BPFT_SRC) $(WORLD_SRC))
+$(B)/dispatch-table: $(call obj,selftests/dispatch/main.c $(DISP_SRC) selftests/unit/packets.c)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKGCONF) --libs jansson smartcols)
+
+# Kinds of packets, and a member in memory that the program must agree with.
+$(T)/bpf: $(call obj,$(BPFT_SRC) $(WORLD_SRC) selftests/unit/kinds.c $(DISP_SRC))
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
@@ -28,6 +36,7 @@ $(B)/bench/bench: $(call obj,$(BENCH_SRC) $(WORLD_SRC))
 # The small programs of the tests themselves.
 $(T)/obj/drop.bpf.o: selftests/bench/drop.bpf.c
 $(T)/obj/probe.bpf.o: selftests/bpf/probe.bpf.c
+$(T)/obj/pass.bpf.o: selftests/cluster/lib/pass.bpf.c
 $(T)/obj/%.bpf.o:
 	$(say) BPF $@
 	$(Q)mkdir -p $(@D)
@@ -45,19 +54,38 @@ $(call obj,selftests/bench/bench.c): ALL_CFLAGS += -DDISPATCHER_OBJECT='"$(XDP_D
 # A row says what differs from its kind.
 $(call obj,$(UNIT_SRC) $(BPFT_SRC) $(BENCH_SRC)): ALL_CFLAGS += -Wno-override-init
 
-tests: $(T)/unit $(T)/bpf $(B)/bench/bench
+# The programs as each compiler makes them, and what asks the kernel about them.
+VERIFIED := clang-14 clang-19
+
+$(T)/verifier/%.bpf.o: bpf/espalier.bpf.c
+	$(say) BPF $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$* $(BPF_CFLAGS) -c $< -o $@
+
+$(T)/verifier/insns: $(call obj,selftests/verifier/insns.c)
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKGCONF) --libs libbpf)
+
+verifier-objects: $(VERIFIED:%=$(T)/verifier/%.bpf.o) $(T)/verifier/insns
+
+tests: $(T)/unit $(B)/dispatch-table $(T)/bpf $(B)/bench/bench
 
 check: deps
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)selftests/check $(B)
 
 check-unit: deps
-	$(Q)$(MAKE) --no-print-directory $(T)/unit
+	$(Q)$(MAKE) --no-print-directory $(T)/unit $(B)/dispatch-table
 	$(Q)selftests/check $(B) unit
 
 check-bpf: deps
 	$(Q)$(MAKE) --no-print-directory $(T)/bpf
 	$(Q)selftests/check $(B) bpf
+
+check-verifier: deps
+	$(Q)$(MAKE) --no-print-directory verifier-objects
+	$(Q)selftests/check $(B) verifier
 
 check-pure: deps
 	$(Q)$(MAKE) --no-print-directory pure-objects
@@ -76,12 +104,12 @@ pure-objects: $(call obj,$(PURE_SRC))
 	$(Q)mkdir -p $(T)
 	$(Q)printf '%s\n' $^ >$(T)/pure.list
 
-tests: pure-objects
+tests: pure-objects verifier-objects
 
-.PHONY: tests check check-unit check-bpf check-pure check-config check-cluster bench pure-objects
+.PHONY: tests verifier-objects check check-unit check-bpf check-verifier check-pure check-config check-cluster bench pure-objects
 
 # The attacker and the traffic of the cluster scenarios.
-$(T)/replay $(T)/stream: $(T)/%: $(B)/obj/selftests/cluster/lib/%.o
+$(T)/replay $(T)/stream $(T)/encap: $(T)/%: $(B)/obj/selftests/cluster/lib/%.o
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^

@@ -201,6 +201,17 @@ esl_inline int esl_decide_local(const struct esl_config *c, __u32 role, const st
 	}
 }
 
+/* What a member remembers of a first fragment that it gave this reason: the
+ * later ones belong to whom it belongs to, and the leader takes those that are
+ * of no IPsec packet. enum esl_frag_owner, or 0: nothing, and what was known of
+ * an older packet with the same id is forgotten. */
+esl_inline __u32 esl_first_owner(const struct esl_config *c, int reason)
+{
+	if (reason == ESL_OWNED_ESP || reason == ESL_OWNED_AH || reason == ESL_OWNED_NATT)
+		return ESL_FRAG_MINE;
+	return c->leader && reason != ESL_LOCAL_LEADER ? ESL_FRAG_OTHER : 0;
+}
+
 /*
  * A later fragment whose first one had this owner: enum esl_frag_owner, or 0
  * for not known.  What is not known to be IPsec may be IKE, and is the leader's.

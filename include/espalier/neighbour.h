@@ -57,7 +57,7 @@ esl_inline bool esl_arp_answer(const struct esl_port *port, struct esl_eth *eth,
  * to be written; 0 where the right one is in nd. */
 esl_inline __u16 esl_nd_check(const struct esl_ipv6 *ip, const struct esl_nd *nd)
 {
-	const __u16 *addrs = (const __u16 *)&ip->saddr, *words = (const __u16 *)nd;
+	const esl_half *addrs = (const esl_half *)&ip->saddr, *words = (const esl_half *)nd;
 	__u32 sum = esl_htons(sizeof(*nd)) + esl_htons(ESL_IPPROTO_ICMPV6);
 
 	ESL_UNROLL

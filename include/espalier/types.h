@@ -41,8 +41,9 @@
 #error "the hash joins words as a little-endian load does"
 #endif
 
-/* Eight bytes of a packet in one load. Both targets load unaligned words. */
+/* Eight and two bytes of a packet in one load. Both targets load unaligned words. */
 typedef __u64 __attribute__((may_alias)) esl_wide;
+typedef __u16 __attribute__((may_alias)) esl_half;
 
 /* An IPv6 address as on the wire; IPv4 is mapped, ::ffff:a.b.c.d (RFC 4291). */
 struct esl_addr {

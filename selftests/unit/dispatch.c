@@ -1,159 +1,201 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Dispatch: one owner for each packet (I3), and each member its share. */
+/* The hashes: what chooses an owner, what does not, and how evenly. */
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include <espalier/decide.h>
-
 #include "packets.h"
 #include "rand.h"
+#include "selftests/dispatch/member.h"
 
-#define PACKETS 1200000
 #define MEMBERS 8
 
-static __u32 random_packet(__u64 *state, __u8 *packet)
+static struct esl_packet parsed(struct packet *p, const struct packet_spec *s)
 {
-	static const __u8 protocols[] = { ESL_IPPROTO_ESP, ESL_IPPROTO_AH, ESL_IPPROTO_UDP, ESL_IPPROTO_TCP,
-					  ESL_IPPROTO_ICMP, 47, 253, ESL_IPPROTO_ESP };
-	static const __u16 ports[] = { 500, ESL_PORT_NATT, 53, 4242 };
-	static const __u16 frags[] = { 0, 0, 0x4000, 0, ESL_IP_MF, ESL_IP_MF | 100, 185, 1 };
-	__u8 l4[64];
-	struct ip_spec s = {
-		.protocol = protocols[rand_below(state, 8)],
-		.frag = frags[rand_below(state, 8)],
-		.id = (__u16)rand64(state),
-		.ihl = (__u8)(5 + (rand_below(state, 8) == 0)),
-		.saddr = (__u32)rand64(state),
-		.l4 = l4,
-		.l4_len = (__u16)(8 + rand_below(state, 56)),
-	};
-	__u32 kind = rand_below(state, 4);
+	struct esl_packet r;
 
-	for (__u32 i = 0; i < sizeof(l4); i += 8)
-		memcpy(l4 + i, &(__u64){ rand64(state) }, 8);
-	if (s.protocol == ESL_IPPROTO_UDP) {
-		__u16 port = htons(ports[rand_below(state, 4)]);
-
-		memcpy(l4 + 2, &port, 2);
-		if (rand64(state) & 1)
-			memset(l4 + 8, 0, 4);
-	}
-	if (s.protocol == ESL_IPPROTO_ICMP)
-		l4[0] = (__u8)rand_below(state, 16);
-	s.daddr = kind == 0 ? CLUSTER_IN : kind == 1 ? CLUSTER_OUT : (__u32)rand64(state);
-	return ip_build(packet, &s);
+	packet_build(p, s);
+	cr_assert_eq(packet_read(p->byte, p->len, &r), 0);
+	return r;
 }
 
-/* How many of the members must take a packet for which this one says so. */
-static int takers(int reason, int members)
+static __u64 packet_hash(const struct packet_spec *s)
 {
-	switch (reason) {
-	case ESL_OWNED_ESP:
-	case ESL_FOREIGN_ESP:
-	case ESL_OWNED_PLAIN:
-	case ESL_FOREIGN_PLAIN:
-	case ESL_LOCAL_LEADER:
-	case ESL_LOCAL_OTHER:
-		return 1;
-	/* Every member learns a path MTU; later fragments follow their first. */
-	case ESL_ICMP_ERROR:
-	case ESL_OWNED_FRAGMENT:
-		return members;
-	case ESL_WRONG_SIDE:
-	case ESL_UNSUPPORTED:
-		return 0;
-	}
-	return -1;
+	struct packet p;
+	struct esl_packet r = parsed(&p, s);
+
+	return esl_hash_packet(&member_key, &r);
 }
 
-static bool takes(int reason)
+static __u64 flow_hash(const struct packet_spec *s)
 {
-	return reason == ESL_OWNED_ESP || reason == ESL_OWNED_PLAIN || reason == ESL_LOCAL_LEADER ||
-	       reason == ESL_ICMP_ERROR || reason == ESL_OWNED_FRAGMENT;
+	struct packet p;
+	struct esl_packet r = parsed(&p, s);
+
+	return esl_hash_flow(&member_key, &r);
 }
 
-Test(dispatch, exactly_one_owner)
-{
-	__u64 seen[ESL_REASON_COUNT] = {};
-	__u64 state = 4;
-
-	for (int i = 0; i < PACKETS; i++) {
-		int members = 1 + i % MEMBERS, inside = i / MEMBERS % 2, taken = 0, want = -1;
-		__u8 packet[IP_MAX];
-		struct esl_packet p = {};
-		__u32 len = random_packet(&state, packet);
-
-		cr_assert_eq(esl_parse_ipv4(packet, packet + len, &p), 0, "packet %d", i);
-		for (int m = 0; m < members; m++) {
-			int reason = decide_for(&p, m, members, inside);
-
-			seen[reason]++;
-			taken += takes(reason);
-			cr_assert(m == 0 || takers(reason, members) == want, "packet %d: members differ", i);
-			want = takers(reason, members);
-			cr_assert(want >= 0, "packet %d: reason %d", i, reason);
-		}
-		cr_assert_eq(taken, want, "packet %d of %d members: %d take it", i, members, taken);
-	}
-	/* The generator must reach all of the decision. */
-	cr_assert(seen[ESL_OWNED_ESP] && seen[ESL_FOREIGN_ESP] && seen[ESL_OWNED_PLAIN] && seen[ESL_FOREIGN_PLAIN] &&
-		  seen[ESL_LOCAL_LEADER] && seen[ESL_LOCAL_OTHER] && seen[ESL_ICMP_ERROR] &&
-		  seen[ESL_OWNED_FRAGMENT] && seen[ESL_WRONG_SIDE] && seen[ESL_UNSUPPORTED]);
-}
-
-static __u32 slot_under(const struct esl_hash_key *key, const struct ip_spec *s)
-{
-	struct esl_packet p = {};
-	__u8 packet[IP_MAX];
-	__u32 len = ip_build(packet, s);
-
-	cr_assert_eq(esl_parse_ipv4(packet, packet + len, &p), 0);
-	return esl_slot_plain(key, &p);
-}
-
-static __u32 slot_of(const struct ip_spec *s)
-{
-	return slot_under(&test_key, s);
-}
-
-Test(dispatch, all_fragments_of_a_packet_in_one_slot)
+/* Of fragments, all get the slot and the session of the first. */
+Test(dispatch, all_fragments_of_a_packet_alike)
 {
 	__u64 state = 5;
 
 	for (int i = 0; i < 100000; i++) {
-		struct ip_spec s = { .protocol = i & 1 ? ESL_IPPROTO_UDP : ESL_IPPROTO_TCP, .l4_len = 40,
-				     .saddr = (__u32)rand64(&state), .daddr = 1 + (__u32)(rand64(&state) >> 33),
-				     .id = (__u16)rand64(&state), .frag = ESL_IP_MF };
-		__u32 first = slot_of(&s);
+		struct packet_spec s = { .protocol = i & 1 ? ESL_IPPROTO_UDP : ESL_IPPROTO_TCP, .payload = 40,
+					 .saddr = (__u32)rand64(&state), .daddr = REMOTE + (__u32)i,
+					 .id = (__u32)rand64(&state), .family = i & 2 ? 6 : 4, .chain = "HF" };
+		bool v6 = s.family == 6;
+		__u64 first, session;
 
-		s.frag = ESL_IP_MF | 185;
-		s.l4_len = (__u16)rand_below(&state, 100);
-		cr_assert_eq(slot_of(&s), first);
-		s.frag = 370;
-		s.l4_len = (__u16)rand_below(&state, 8);
-		cr_assert_eq(slot_of(&s), first);
+		s.frag = v6 ? ESL_IPV6_MF : ESL_IP_MF;
+		first = packet_hash(&s);
+		session = flow_hash(&s);
+		s.frag = v6 ? 1480 | ESL_IPV6_MF : 185 | ESL_IP_MF;
+		s.payload = (__u16)rand_below(&state, 100);
+		cr_assert(packet_hash(&s) == first && flow_hash(&s) == session, "packet %d", i);
+		s.frag = v6 ? 2960 : 370;
+		s.payload = (__u16)rand_below(&state, 8);
+		/* In IPv6 the protocol in later fragments is what their sender likes. */
+		s.protocol = v6 ? (__u8)(61 + i % 64) : s.protocol;
+		cr_assert(packet_hash(&s) == first && flow_hash(&s) == session, "packet %d", i);
 	}
 }
 
-enum change { CHANGE_ID, CHANGE_TCP_SEQ, CHANGE_TCP_ACK, CHANGE_UDP_CHECK, CHANGE_UDP_PAYLOAD, CHANGE_ICMP_SEQ };
+static const struct packet_spec tcp = { .protocol = ESL_IPPROTO_TCP, .sport = 4242, .dport = 5001,
+					.daddr = REMOTE, .payload = 24, .id = 1 };
 
-static void change(struct ip_spec *s, __u8 *l4, enum change what, __u32 n)
+struct field_row {
+	const char *name;
+	struct packet_spec spec;	/* what differs from tcp */
+	bool packet, flow;		/* does it change the hash? */
+};
+
+#define TCP .protocol = ESL_IPPROTO_TCP, .sport = 4242, .dport = 5001, .daddr = REMOTE, .payload = 24, .id = 1
+
+static void check_fields(const struct field_row *rows, size_t count, __u8 family)
 {
-	static const __u8 at[] = { [CHANGE_TCP_SEQ] = 4, [CHANGE_TCP_ACK] = 8, [CHANGE_UDP_CHECK] = 6,
-				   [CHANGE_UDP_PAYLOAD] = 8, [CHANGE_ICMP_SEQ] = 6 };
-	__u16 half = htons((__u16)n);
-	__u32 word = htonl(what == CHANGE_UDP_PAYLOAD ? n : n * 1448);
+	struct packet_spec same = tcp;
 
-	if (what == CHANGE_ID)
-		s->id = (__u16)n;
-	else if (what == CHANGE_UDP_CHECK || what == CHANGE_ICMP_SEQ)
-		memcpy(l4 + at[what], &half, 2);
-	else
-		memcpy(l4 + at[what], &word, 4);
+	same.family = family;
+	for (size_t i = 0; i < count; i++) {
+		struct packet_spec s = rows[i].spec;
+
+		s.family = family;
+		cr_expect_eq(packet_hash(&s) != packet_hash(&same), rows[i].packet, "%s, IPv%d, packet", rows[i].name,
+			     family);
+		cr_expect_eq(flow_hash(&s) != flow_hash(&same), rows[i].flow, "%s, IPv%d, flow", rows[i].name, family);
+	}
 }
 
-/* Chi-squared over 256 slots has mean 255 and deviation 22.6: 400 is chance
- * once in 10^9, a constant byte or a stride is far beyond. */
+/* What routers change, and what stands behind the packet, chooses nothing. */
+Test(dispatch, fields)
+{
+	static const struct field_row rows[] = {
+		{ "nothing", { TCP }, false, false },
+		{ "class", { TCP, .tos = 3 }, false, false },
+		{ "hops", { TCP, .ttl = 9 }, false, false },
+		{ "padding", { TCP, .pad = 40 }, false, false },
+		{ "tags", { TCP, .tags = 2 }, false, false },
+		{ "source", { TCP, .saddr = 0x0a010204 }, true, true },
+		{ "destination", { TCP, .daddr = REMOTE + 1 }, true, true },
+		{ "protocol", { TCP, .protocol = 200, .payload = 44 }, true, true },
+		{ "source port", { TCP, .sport = 4243 }, true, true },
+		{ "destination port", { TCP, .dport = 5002 }, true, true },
+		{ "TCP number", { TCP, .seq = 1 }, true, false },
+		{ "TCP acknowledgement", { TCP, .ack = 1 }, true, false },
+		{ "bytes behind the first sixteen", { TCP, .check = 1 }, false, false },
+		{ "extension headers", { TCP, .chain = "HD" }, false, false },
+	};
+	static const struct field_row rows4[] = {
+		{ "IP id", { TCP, .id = 2 }, true, false },
+		{ "options", { TCP, .ihl = 8 }, false, false },
+		{ "do not fragment", { TCP, .frag = 0x4000 }, false, false },
+	};
+	static const struct field_row rows6[] = {
+		{ "id of a packet that is no fragment", { TCP, .chain = "F", .id = 2 }, true, false },
+	};
+
+	check_fields(rows, sizeof(rows) / sizeof(rows[0]), 4);
+	check_fields(rows, sizeof(rows) / sizeof(rows[0]), 6);
+	check_fields(rows4, sizeof(rows4) / sizeof(rows4[0]), 4);
+	check_fields(rows6, sizeof(rows6) / sizeof(rows6[0]), 6);
+}
+
+/* Every bit of an IPv6 address counts. */
+Test(dispatch, all_of_the_addresses)
+{
+	struct packet_spec s = tcp;
+	struct esl_packet r;
+	struct packet p;
+	__u64 packet, flow;
+
+	s.family = 6;
+	r = parsed(&p, &s);
+	packet = esl_hash_packet(&member_key, &r);
+	flow = esl_hash_flow(&member_key, &r);
+	for (__u32 bit = 0; bit < 256; bit++) {
+		__u8 *byte = p.byte + p.l3 + offsetof(struct esl_ipv6, saddr) + bit / 8;
+
+		*byte ^= (__u8)(1 << bit % 8);
+		cr_expect_neq(esl_hash_packet(&member_key, &r), packet, "bit %u", bit);
+		cr_expect_neq(esl_hash_flow(&member_key, &r), flow, "bit %u", bit);
+		*byte ^= (__u8)(1 << bit % 8);
+	}
+}
+
+/* Bytes behind the packet lie where the hash would look. */
+Test(dispatch, padding_of_short_packets)
+{
+	__u64 state = 8;
+
+	for (__u32 i = 0; i < 60000; i++) {
+		struct packet_spec s = { .protocol = i & 1 ? ESL_IPPROTO_UDP : 253, .family = i & 2 ? 6 : 4,
+					 .daddr = REMOTE, .l4_len = (__u16)(i / 4 % 30), .l4_none = !(i / 4 % 30) };
+		struct packet p;
+		struct esl_packet r = parsed(&p, &s);
+		__u64 hash = esl_hash_packet(&member_key, &r), flow = esl_hash_flow(&member_key, &r);
+
+		for (int j = 0; j < 46; j++)
+			p.byte[p.len + j] = (__u8)rand64(&state);
+		cr_assert_eq(packet_read(p.byte, p.len + 46, &r), 0);
+		cr_assert(esl_hash_packet(&member_key, &r) == hash && esl_hash_flow(&member_key, &r) == flow,
+			  "transport part of %u bytes", p.len - p.l4);
+	}
+}
+
+enum change { CHANGE_ID, CHANGE_TCP_SEQ, CHANGE_TCP_ACK, CHANGE_CHECK, CHANGE_UDP_PAYLOAD, CHANGE_ICMP_SEQ,
+	      CHANGE_PORT, CHANGE_PEER };
+
+static void change(struct packet_spec *s, enum change what, __u32 n)
+{
+	switch (what) {
+	case CHANGE_ID:
+		s->id = n;
+		break;
+	case CHANGE_TCP_SEQ:
+		s->seq = n * 1448;
+		break;
+	case CHANGE_TCP_ACK:
+		s->ack = n * 1448;
+		break;
+	case CHANGE_CHECK:
+		s->check = (__u16)n;
+		break;
+	case CHANGE_UDP_PAYLOAD:
+		s->body = UDP_ESP;
+		s->seq = n;
+		break;
+	case CHANGE_ICMP_SEQ:
+		s->seq = n & 0xffff;
+		break;
+	case CHANGE_PORT:
+		s->sport = (__u16)n;
+		break;
+	case CHANGE_PEER:
+		s->saddr = 0x0a000000 + n;
+		break;
+	}
+}
+
 static double chi_squared(const __u32 *slots, __u32 packets)
 {
 	double expected = packets / (double)ESL_SLOTS, sum = 0;
@@ -163,125 +205,141 @@ static double chi_squared(const __u32 *slots, __u32 packets)
 	return sum;
 }
 
-Test(dispatch, one_flow_fills_all_slots)
-{
-	static const struct {
-		const char *name;
-		enum change what;
-		__u8 protocol;
-		__u16 l4_len;
-	} rows[] = {
-		{ "IP id counts, UDP of 8 bytes", CHANGE_ID, ESL_IPPROTO_UDP, 8 },
-		{ "IP id counts, UDP of 64 bytes", CHANGE_ID, ESL_IPPROTO_UDP, 64 },
-		{ "constant IP id, TCP data: sequence number", CHANGE_TCP_SEQ, ESL_IPPROTO_TCP, 64 },
-		{ "constant IP id, TCP without data: sequence number", CHANGE_TCP_SEQ, ESL_IPPROTO_TCP, 20 },
-		{ "constant IP id, TCP acknowledgements", CHANGE_TCP_ACK, ESL_IPPROTO_TCP, 20 },
-		{ "constant IP id, TCP acknowledgements with options", CHANGE_TCP_ACK, ESL_IPPROTO_TCP, 32 },
-		{ "constant IP id, UDP checksum alone", CHANGE_UDP_CHECK, ESL_IPPROTO_UDP, 64 },
-		{ "constant IP id, UDP of 8 bytes, checksum alone", CHANGE_UDP_CHECK, ESL_IPPROTO_UDP, 8 },
-		{ "constant IP id, UDP payload", CHANGE_UDP_PAYLOAD, ESL_IPPROTO_UDP, 64 },
-		{ "constant IP id, ICMP echo", CHANGE_ICMP_SEQ, ESL_IPPROTO_ICMP, 64 },
-		{ "constant IP id, ICMP echo of 8 bytes", CHANGE_ICMP_SEQ, ESL_IPPROTO_ICMP, 8 },
-	};
+struct stream_row {
+	const char *name;
+	enum change what;
+	struct packet_spec spec;
+	__u64 (*hash)(const struct packet_spec *s);
+	double chi_limit;	/* 0: what chance allows */
+};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+/* Chi-squared over 256 slots has mean 255 and deviation 22.6: 400 is chance
+ * once in 10^9, a constant byte or a stride is far beyond.  Where nothing but
+ * the highest 16 bits of a word change, slots may be less even than chance
+ * makes them, members are not. */
+#define CHI_CHANCE 400
+#define CHI_LATTICE 5000
+
+#define UDP .protocol = ESL_IPPROTO_UDP, .daddr = REMOTE, .sport = 4242, .dport = 5001
+#define V6 .family = 6
+
+static const struct stream_row streams[] = {
+	{ "IP id counts, UDP of 8 bytes", CHANGE_ID, { UDP }, packet_hash },
+	{ "IP id counts, UDP of 64 bytes", CHANGE_ID, { UDP, .payload = 56 }, packet_hash },
+	{ "IP id counts, first fragments", CHANGE_ID, { UDP, .frag = ESL_IP_MF, .payload = 56 }, packet_hash },
+	{ "constant IP id, TCP data", CHANGE_TCP_SEQ, { TCP }, packet_hash },
+	{ "constant IP id, TCP without data", CHANGE_TCP_SEQ, { TCP, .payload = 0 }, packet_hash },
+	{ "constant IP id, TCP acknowledgements", CHANGE_TCP_ACK, { TCP, .payload = 0 }, packet_hash },
+	{ "constant IP id, UDP checksum alone", CHANGE_CHECK, { UDP, .payload = 56 }, packet_hash },
+	{ "constant IP id, UDP of 8 bytes, checksum alone", CHANGE_CHECK, { UDP }, packet_hash },
+	{ "constant IP id, UDP payload", CHANGE_UDP_PAYLOAD, { UDP, .payload = 48 }, packet_hash, CHI_LATTICE },
+	{ "constant IP id, echo", CHANGE_ICMP_SEQ, { .protocol = 1, .daddr = REMOTE, .payload = 56 }, packet_hash },
+	{ "IP options, TCP data", CHANGE_TCP_SEQ, { TCP, .ihl = 6 }, packet_hash },
+	{ "IPv6 TCP data", CHANGE_TCP_SEQ, { V6, TCP }, packet_hash },
+	{ "IPv6 TCP acknowledgements", CHANGE_TCP_ACK, { V6, TCP, .payload = 0 }, packet_hash },
+	{ "IPv6 UDP checksum alone", CHANGE_CHECK, { V6, UDP }, packet_hash },
+	{ "IPv6 UDP payload", CHANGE_UDP_PAYLOAD, { V6, UDP, .payload = 48 }, packet_hash, CHI_LATTICE },
+	{ "IPv6 echo", CHANGE_ICMP_SEQ, { V6, .protocol = 58, .daddr = REMOTE, .payload = 56 }, packet_hash },
+	{ "IPv6 fragments", CHANGE_ID, { V6, UDP, .chain = "F", .frag = ESL_IPV6_MF }, packet_hash },
+	{ "IPv6 behind options", CHANGE_TCP_SEQ, { V6, TCP, .chain = "HD" }, packet_hash },
+	{ "flows by source port", CHANGE_PORT, { TCP }, flow_hash },
+	{ "flows by source", CHANGE_PEER, { TCP }, flow_hash },
+	{ "IPv6 flows by source port", CHANGE_PORT, { V6, TCP }, flow_hash },
+	{ "IPv6 flows by source", CHANGE_PEER, { V6, TCP }, flow_hash },
+};
+
+Test(dispatch, streams_fill_all_slots)
+{
+	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
 		__u32 slots[ESL_SLOTS] = {}, share[MEMBERS + 1][MEMBERS] = {}, packets = 1 << 16;
-		__u8 l4[64] = { 0x10, 0x92, 0x13, 0x89 };
-		struct ip_spec s = { .protocol = rows[i].protocol, .saddr = 0x0a000005, .daddr = 0x0a090007,
-				     .l4 = l4, .l4_len = rows[i].l4_len };
+		struct packet_spec s = streams[i].spec;
 
 		for (__u32 n = 0; n < packets; n++) {
 			__u32 slot;
 
-			change(&s, l4, rows[i].what, n);
-			slot = slot_of(&s);
+			change(&s, streams[i].what, n);
+			slot = esl_hash_slot(streams[i].hash(&s));
+			cr_assert(slot < ESL_SLOTS);
 			slots[slot]++;
 			for (int m = 1; m <= MEMBERS; m++)
 				share[m][slot % m]++;
 		}
-		cr_expect(chi_squared(slots, packets) < 400, "%s: chi squared %.0f", rows[i].name,
-			  chi_squared(slots, packets));
+		cr_expect(chi_squared(slots, packets) < (streams[i].chi_limit ? streams[i].chi_limit : CHI_CHANCE),
+			  "%s: chi squared %.0f", streams[i].name, chi_squared(slots, packets));
 		for (int m = 2; m <= MEMBERS; m++)
 			for (int j = 0; j < m; j++)
 				cr_expect(share[m][j] > packets / m * 0.93 && share[m][j] < packets / m * 1.07,
-					  "%s: member %d of %d has %u of %u", rows[i].name, j, m, share[m][j], packets);
+					  "%s: member %d of %d has %u of %u", streams[i].name, j, m, share[m][j],
+					  packets);
 	}
 }
 
-/* The short way gives the reason of the long one or none, and it gives one for
- * every foreign packet that has all the words of the hash. */
-Test(dispatch, short_way_agrees)
+/* No stream keeps to one of three members for long, whatever the key: a mere
+ * count would with one key in thirty. */
+Test(dispatch, streams_keep_to_no_member)
 {
-	__u64 state = 9, taken[2] = {}, left = 0;
+	__u64 state = 10;
 
-	for (int i = 0; i < PACKETS; i++) {
-		__u8 frame[ESL_ETH_LEN + IP_MAX] = { [12] = 8 }, *packet = frame + ESL_ETH_LEN;
-		__u32 members = 1 + i % MEMBERS, role = i / MEMBERS % 2, len = random_packet(&state, packet);
-		const struct esl_config *c = config_for(rand_below(&state, members), members);
-		struct esl_packet p = {};
-		bool common;
-		int near, far;
+	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++)
+		for (int key = 0; key < 60; key++) {
+			__u32 n, run = 0, last = 3, longest = 0, first = (__u32)rand64(&state);
+			struct packet_spec s = streams[i].spec;
+			struct esl_hash_key k;
 
-		if (i % 5 == 0)
-			len = rand_below(&state, len);
-		near = esl_decide_foreign(c, &c->port[role], frame, packet + len);
-		far = esl_parse_ipv4(packet, packet + len, &p);
-		if (!far)
-			far = esl_decide_cluster(c, role, &p);
-		cr_assert(!near || near == far, "packet %d: reason %d, and %d by the short way", i, far, near);
-		common = len >= 20 + ESL_L4_BYTES && packet[0] == 0x45 &&
-			 p.tot_len >= 20 + ESL_L4_BYTES && !p.fragment &&
-			 (far == ESL_FOREIGN_ESP || far == ESL_FOREIGN_PLAIN);
-		cr_assert_eq(!!near, common, "packet %d: reason %d went the %s way", i, far, near ? "short" : "long");
-		taken[near == ESL_FOREIGN_ESP] += !!near;
-		left += !near;
-	}
-	cr_assert(taken[0] > 1000 && taken[1] > 1000 && left > 1000, "%llu plain, %llu ESP, %llu left",
-		  taken[0], taken[1], left);
+			for (n = 0; n < ESL_HASH_WORDS; n++)
+				k.word[n] = rand64(&state) | 1;
+			for (n = 0; n < 2000; n++) {
+				struct esl_packet r;
+				struct packet p;
+				__u32 owner;
+
+				change(&s, streams[i].what, first + n);
+				r = parsed(&p, &s);
+				owner = esl_hash_slot(streams[i].hash == flow_hash ? esl_hash_flow(&k, &r) :
+										     esl_hash_packet(&k, &r)) % 3;
+				run = owner == last ? run + 1 : 1;
+				last = owner;
+				longest = run > longest ? run : longest;
+			}
+			cr_expect(longest <= 50, "%s, key %d: %u packets in a row", streams[i].name, key, longest);
+		}
 }
 
-/* Another MAC, another type, an owner that is nobody. */
-Test(dispatch, short_way_leaves)
-{
-	struct esl_config c = *config_for(0, 2);
-	__u8 frame[ESL_ETH_LEN + IP_MAX] = { [12] = 8 };
-	struct ip_spec s = { .protocol = ESL_IPPROTO_TCP, .daddr = 0x0a090007, .l4_len = 40 };
-	const __u8 *end = frame + ESL_ETH_LEN + ip_build(frame + ESL_ETH_LEN, &s);
-	const struct esl_port *port = &c.port[ESL_OUTSIDE];
-
-	esl_slots_fill(&c.slots[0], (const __u8[]){ 1 }, 1);
-	cr_expect_eq(esl_decide_foreign(&c, port, frame, end), ESL_FOREIGN_PLAIN);
-	for (int i = 0; i < ESL_MAC_LEN; i++) {
-		frame[i] ^= 1;
-		cr_expect_eq(esl_decide_foreign(&c, port, frame, end), 0, "byte %d of the MAC", i);
-		frame[i] ^= 1;
-	}
-	frame[13] = 6;
-	cr_expect_eq(esl_decide_foreign(&c, port, frame, end), 0, "ethertype");
-	frame[13] = 0;
-	esl_slots_fill(&c.slots[0], NULL, 0);
-	cr_expect_eq(esl_decide_foreign(&c, port, frame, end), 0, "nobody's slot");
-	esl_slots_fill(&c.slots[1], (const __u8[]){ 1 }, 1);
-	c.table = 1;
-	cr_expect_eq(esl_decide_foreign(&c, port, frame, end), ESL_FOREIGN_PLAIN, "the other table");
-}
-
+/* The number of a packet takes the next slot, every B = 1 << shift of them. */
 Test(dispatch, esp_goes_round)
 {
 	__u64 state = 6;
 
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 400; i++) {
 		__u32 spi = (__u32)rand64(&state), seq = i % 2 ? 0xffffff00u : (__u32)rand64(&state);
 		__be32 daddr = (__be32)rand64(&state);
-		__u32 shift = i % 5, slot = esl_slot_esp(&test_key, spi, daddr, seq, shift);
+		__u32 shift = i % 10, slot = esl_slot_esp(&member_key, spi, daddr, seq, shift);
 
-		for (int n = 0; n < 1000; n++) {
-			__u32 next = esl_slot_esp(&test_key, spi, daddr, ++seq, shift);
+		for (int n = 0; n < 1500; n++) {
+			__u32 next = esl_slot_esp(&member_key, spi, daddr, ++seq, shift);
 			bool turn = !(seq & ((1u << shift) - 1));
 
-			cr_assert_eq(next, (slot + turn) % ESL_SLOTS, "number %u, burst %u", seq, 1 << shift);
+			/* At the wrap of the 32 bits the count starts anew. */
+			if (seq)
+				cr_assert_eq(next, (slot + turn) % ESL_SLOTS, "number %u, burst %u", seq, 1u << shift);
 			slot = next;
 		}
+	}
+}
+
+/* With ESL_BY_SPI and with the largest burst the number does not matter. */
+Test(dispatch, esp_by_spi_ignores_the_number)
+{
+	__u64 state = 7;
+
+	for (int i = 0; i < 100000; i++) {
+		__u32 spi = (__u32)rand64(&state), seq = (__u32)rand64(&state);
+		__be32 daddr = (__be32)rand64(&state);
+		__u32 slot = esl_slot_esp(&member_key, spi, daddr, 0, ESL_BY_SPI);
+
+		cr_assert_eq(esl_slot_esp(&member_key, spi, daddr, seq, ESL_BY_SPI), slot);
+		cr_assert_eq(esl_slot_esp(&member_key, spi, daddr, ~0u, ESL_BY_SPI), slot);
+		cr_assert_eq(esl_slot_esp(&member_key, spi, daddr, 1u << 31, 31), (slot + 1) % ESL_SLOTS);
 	}
 }
 
@@ -291,70 +349,26 @@ Test(dispatch, esp_starts_are_spread)
 	__u32 by_spi[ESL_SLOTS] = {}, by_peer[ESL_SLOTS] = {};
 
 	for (__u32 i = 0; i < 1 << 16; i++) {
-		by_spi[esl_slot_esp(&test_key, 0xc0000000 + i, 0x0100007f, 1, 0)]++;
-		by_peer[esl_slot_esp(&test_key, 0xc0000000, i << 8, 1, 0)]++;
+		by_spi[esl_slot_esp(&member_key, htonl(0xc0000000 + i), htonl(CLUSTER_OUT), 1, 0)]++;
+		by_peer[esl_slot_esp(&member_key, 0xc0000000, i << 8, 1, 0)]++;
 	}
-	cr_expect(chi_squared(by_spi, 1 << 16) < 400, "by SPI: %.0f", chi_squared(by_spi, 1 << 16));
-	cr_expect(chi_squared(by_peer, 1 << 16) < 400, "by address: %.0f", chi_squared(by_peer, 1 << 16));
+	cr_expect(chi_squared(by_spi, 1 << 16) < CHI_CHANCE, "by SPI: %.0f", chi_squared(by_spi, 1 << 16));
+	cr_expect(chi_squared(by_peer, 1 << 16) < CHI_CHANCE, "by address: %.0f", chi_squared(by_peer, 1 << 16));
 }
 
-static int decision(const __u8 *packet, __u32 frame_len)
+/* Another key, another order: from outside the owner cannot be chosen. */
+Test(dispatch, every_word_of_the_key_counts)
 {
-	struct esl_packet p = {};
-	int reason = esl_parse_ipv4(packet, packet + frame_len, &p);
+	struct packet_spec s = tcp;
+	struct esl_packet r;
+	struct packet p;
 
-	return reason ? reason : decide_for(&p, 3, MEMBERS, 0);
-}
+	s.family = 6;
+	r = parsed(&p, &s);
+	for (int i = 0; i < ESL_HASH_WORDS; i++) {
+		struct esl_hash_key k = member_key;
 
-/* What routers change, and what stands behind the packet, chooses nothing. */
-Test(dispatch, hop_fields_and_padding_do_not_matter)
-{
-	__u64 state = 7;
-
-	for (int i = 0; i < 300000; i++) {
-		__u8 packet[IP_MAX], changed[IP_MAX];
-		__u32 len = random_packet(&state, packet), pad = rand_below(&state, 64);
-		int before = decision(packet, len);
-
-		memcpy(changed, packet, len);
-		changed[1] = (__u8)rand64(&state);	/* TOS */
-		changed[8] = (__u8)rand64(&state);	/* TTL */
-		changed[10] = (__u8)rand64(&state);	/* checksum */
-		changed[11] = (__u8)rand64(&state);
-		for (__u32 j = 0; j < pad; j++)
-			changed[len + j] = (__u8)rand64(&state);
-		cr_assert_eq(decision(changed, len + pad), before, "packet %d, %u bytes of padding", i, pad);
+		k.word[i] ^= 0x9e3779b97f4a7c14;
+		cr_expect_neq(esl_hash_packet(&k, &r), esl_hash_packet(&member_key, &r), "word %d", i);
 	}
-}
-
-/* Padding of the shortest packets lies where the hash would look. */
-Test(dispatch, padding_of_short_packets)
-{
-	__u64 state = 8;
-
-	for (__u16 l4_len = 0; l4_len <= 28; l4_len++) {
-		for (int i = 0; i < 1000; i++) {
-			struct ip_spec s = { .protocol = ESL_IPPROTO_UDP, .daddr = 0x0a090007, .l4_len = l4_len };
-			__u8 packet[IP_MAX];
-			__u32 len = ip_build(packet, &s);
-			int before = decision(packet, len);
-
-			for (int j = 0; j < 46; j++)
-				packet[len + j] = (__u8)rand64(&state);
-			cr_assert_eq(decision(packet, len + 46), before, "transport part of %u bytes", l4_len);
-		}
-	}
-}
-
-Test(dispatch, slot_table)
-{
-	static const __u8 ids[] = { 7, 3, 63 };
-	struct esl_slot_table t;
-
-	esl_slots_fill(&t, ids, 3);
-	for (int i = 0; i < ESL_SLOTS; i++)
-		cr_assert_eq(t.member[i], ids[i % 3]);
-	esl_slots_fill(&t, ids, 0);
-	for (int i = 0; i < ESL_SLOTS; i++)
-		cr_assert_eq(t.member[i], ESL_NO_MEMBER);
 }

@@ -3,58 +3,224 @@
 
 #include "packets.h"
 
-const struct esl_hash_key test_key = {
-	.word = { 0x243f6a8885a308d3, 0x13198a2e03707345, 0xa4093822299f31d1 },
-};
-
-__u32 ip_build(__u8 *packet, const struct ip_spec *s)
+static void put(struct packet *p, const void *bytes, __u32 len)
 {
-	__u8 version = s->version ? s->version & 15 : 4;
+	memcpy(p->byte + p->len, bytes, len);
+	p->len += len;
+}
+
+static void put16(struct packet *p, __u16 v)
+{
+	v = htons(v);
+	put(p, &v, 2);
+}
+
+static void put32(struct packet *p, __u32 v)
+{
+	v = htonl(v);
+	put(p, &v, 4);
+}
+
+static void put_filler(struct packet *p, __u32 len)
+{
+	static __u8 filler[PACKET_MAX];
+
+	for (__u32 i = 0; !filler[0] && i < PACKET_MAX; i++)
+		filler[i] = (__u8)(0x20 + i % 0xc0);
+	put(p, filler, len);
+}
+
+static bool is_later(const struct packet_spec *s)
+{
+	if (s->family == 6)
+		return s->chain && strchr(s->chain, 'F') && s->frag & ESL_IPV6_OFFSET;
+	return s->frag & ESL_IP_OFFSET;
+}
+
+static void put_spi_seq(struct packet *p, const struct packet_spec *s)
+{
+	put32(p, s->spi ? s->spi : 0x1001);
+	put32(p, s->seq);
+}
+
+static void put_udp(struct packet *p, const struct packet_spec *s)
+{
+	static const __u8 body_len[] = { [UDP_ESP] = 8, [UDP_IKE] = 4, [UDP_KEEPALIVE] = 1 };
+
+	put16(p, s->sport);
+	put16(p, s->dport);
+	put16(p, (__u16)(8 + body_len[s->body] + s->payload));
+	put16(p, s->check);
+	if (s->body == UDP_ESP)
+		put_spi_seq(p, s);
+	else if (s->body == UDP_IKE)
+		put32(p, 0);
+	else if (s->body == UDP_KEEPALIVE)
+		put(p, "\xff", 1);
+}
+
+static void put_transport(struct packet *p, const struct packet_spec *s)
+{
+	__u32 start = p->len;
+
+	p->l4 = start;
+	if (s->l4_none)
+		return;
+	if (is_later(s)) {
+		put_filler(p, s->payload);
+		return;
+	}
+	switch (s->protocol) {
+	case ESL_IPPROTO_TCP:
+		put16(p, s->sport);
+		put16(p, s->dport);
+		put32(p, s->seq);
+		put32(p, s->ack);
+		put32(p, 0x50100400);
+		put32(p, (__u32)s->check << 16);
+		break;
+	case ESL_IPPROTO_UDP:
+		put_udp(p, s);
+		break;
+	case ESL_IPPROTO_AH:
+		put32(p, 0x04040000);
+		put_spi_seq(p, s);
+		break;
+	case ESL_IPPROTO_ESP:
+		put_spi_seq(p, s);
+		break;
+	case ESL_IPPROTO_ICMP:
+	case ESL_IPPROTO_ICMPV6:
+		put16(p, (__u16)(s->icmp_type << 8));
+		put16(p, s->check);
+		put32(p, s->seq);
+		break;
+	}
+	put_filler(p, s->payload);
+	if (s->l4_len && p->len - start < s->l4_len)
+		put_filler(p, s->l4_len - (p->len - start));
+	if (s->l4_len)
+		p->len = start + s->l4_len;
+}
+
+static __u16 claim(const struct packet_spec *s, __u32 true_one)
+{
+	if (s->claim_none)
+		return 0;
+	return s->claim ? s->claim : (__u16)true_one;
+}
+
+static void patch16(struct packet *p, __u32 at, __u16 v)
+{
+	v = htons(v);
+	memcpy(p->byte + at, &v, 2);
+}
+
+static void put_ipv4(struct packet *p, const struct packet_spec *s)
+{
 	__u8 ihl = s->ihl ? s->ihl & 15 : 5;
-	__u32 head = ihl > 5 ? ihl * 4u : 20;
 	struct esl_ipv4 ip = {
-		.version_ihl = (__u8)(version << 4 | ihl),
+		.version_ihl = (__u8)((s->version ? s->version & 15 : 4) << 4 | ihl),
 		.tos = s->tos,
-		.tot_len = htons(s->tot_len ? s->tot_len : (__u16)(head + s->l4_len)),
-		.id = htons(s->id),
+		.id = htons((__u16)s->id),
 		.frag = htons(s->frag),
 		.ttl = s->ttl,
 		.protocol = s->protocol,
-		.check = s->check,
-		.saddr = htonl(s->saddr),
-		.daddr = htonl(s->daddr ? s->daddr : CLUSTER_OUT),
+		.saddr = htonl(s->saddr ? s->saddr : 0x0a010203),
+		.daddr = htonl(s->group ? 0xe0000001 : s->daddr ? s->daddr : CLUSTER_OUT),
 	};
 
-	memset(packet, 1, head);
-	memcpy(packet, &ip, sizeof(ip));
-	if (s->l4)
-		memcpy(packet + head, s->l4, s->l4_len);
-	else
-		for (__u32 i = 0; i < s->l4_len; i++)
-			packet[head + i] = (__u8)(0x20 + i);
-	return head + s->l4_len;
+	put(p, &ip, sizeof(ip));
+	for (int i = 5; i < ihl; i++)
+		put32(p, 0x01010101);
+	put_transport(p, s);
+	patch16(p, p->l3 + offsetof(struct esl_ipv4, tot_len), claim(s, p->len - p->l3));
 }
 
-const struct esl_config *config_for(__u32 member, __u32 count)
+static __u8 extension(char letter)
 {
-	static struct esl_config configs[ESL_MEMBERS_MAX + 1];
-	static const __u8 ids[ESL_MEMBERS_MAX] = { 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
-						   16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31 };
-	struct esl_config *c = &configs[count];
-
-	if (!c->abi) {
-		c->abi = ESL_ABI_VERSION;
-		c->key = test_key;
-		c->port[ESL_OUTSIDE].cluster_addr = htonl(CLUSTER_OUT);
-		c->port[ESL_INSIDE].cluster_addr = htonl(CLUSTER_IN);
-		esl_slots_fill(&c->slots[0], ids, count);
+	switch (letter) {
+	case 'H':
+	case 'h':
+		return ESL_IPPROTO_HOPOPTS;
+	case 'R':
+	case 'r':
+		return ESL_IPPROTO_ROUTING;
+	case 'F':
+		return ESL_IPPROTO_FRAGMENT;
 	}
-	c->member = member;
-	c->leader = member == 0;
-	return c;
+	return ESL_IPPROTO_DSTOPTS;
 }
 
-int decide_for(const struct esl_packet *p, __u32 member, __u32 count, int inside)
+static void put_extension(struct packet *p, const struct packet_spec *s, const char *x)
 {
-	return esl_decide_cluster(config_for(member, count), inside ? ESL_INSIDE : ESL_OUTSIDE, p);
+	bool fragment = *x == 'F', wide = *x >= 'a';
+	struct esl_ipv6_ext head = {
+		.next_header = x[1] ? extension(x[1]) : s->protocol,
+		.len = *x == 'X' ? 255 : wide,
+		.frag = fragment ? htons(s->frag) : 0,
+		.id = fragment ? htonl(s->id) : 0,
+	};
+
+	put(p, &head, sizeof(head));
+	if (wide)
+		put(p, "\0\0\0\0\0\0\0", 8);
+}
+
+static void put_addr6(struct packet *p, __u32 low)
+{
+	put(p, "\xfd\0\0\0\0\0\0\0\0\0\0", 12);
+	put32(p, low);
+}
+
+static void put_ipv6(struct packet *p, const struct packet_spec *s)
+{
+	const char *chain = s->chain ? s->chain : "";
+
+	put32(p, (__u32)(s->version ? s->version & 15 : 6) << 28 | (__u32)s->tos << 20);
+	put16(p, 0);
+	put(p, &(__u8){ *chain ? extension(*chain) : s->protocol }, 1);
+	put(p, &s->ttl, 1);
+	put_addr6(p, s->saddr ? s->saddr : 0x0a010203);
+	if (s->group)
+		put(p, "\xff\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16);
+	else
+		put_addr6(p, s->daddr ? s->daddr : CLUSTER_OUT);
+	for (; *chain; chain++)
+		put_extension(p, s, chain);
+	put_transport(p, s);
+	patch16(p, p->l3 + offsetof(struct esl_ipv6, payload_len),
+		claim(s, p->len - p->l3 - sizeof(struct esl_ipv6)));
+}
+
+void packet_build(struct packet *p, const struct packet_spec *s)
+{
+	__u16 type = s->family == 6 ? ESL_ETHERTYPE_IPV6 : ESL_ETHERTYPE_IPV4;
+
+	p->len = 0;
+	put(p, "\x03\0\0\0\0\1\x02\0\0\0\0\2", 12);
+	for (int i = s->tags; i > 0; i--) {
+		put16(p, i > 1 ? ESL_ETHERTYPE_QINQ : ESL_ETHERTYPE_VLAN);
+		put16(p, 7);
+	}
+	put16(p, s->type ? s->type : type);
+	p->l3 = p->len;
+	if (s->family == 6)
+		put_ipv6(p, s);
+	else
+		put_ipv4(p, s);
+	put_filler(p, s->pad);
+}
+
+int packet_read(const void *frame, __u32 len, struct esl_packet *p)
+{
+	const void *end = (const __u8 *)frame + len, *l3;
+	__be16 type;
+
+	l3 = esl_find_l3(frame, end, &type);
+	if (!l3)
+		return ESL_SHORT_FRAME;
+	if (type == htons(ESL_ETHERTYPE_IPV4))
+		return esl_parse_ipv4(l3, end, p);
+	return type == htons(ESL_ETHERTYPE_IPV6) ? esl_parse_ipv6(l3, end, p) : ESL_NOT_IP;
 }

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Outbound SAs: their records, jumps and rounds. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "sadb.h"
+
+/* An SA without packets for this long may catch up in one jump. */
+#define IDLE_NS (200 * NS_PER_MS)
+
+static void mark_dirty(struct agent *a, struct sa *sa)
+{
+	if (!sa->dirty)
+		a->sadb->dirty++;
+	sa->dirty = true;
+	sync_announce(a);
+}
+
+/* What the kernel may have assigned. A counter below what has passed belongs
+ * to an SA that was added again: then everything up to the bound is spent. */
+static __u64 assigned(const struct agent *a, const struct sa *sa)
+{
+	const struct esl_guard *g = &a->pins.guard[sa->index];
+
+	if (sa->recorded && sa->kernel.oseq < esl_load(&g->top))
+		return esl_load(&g->bound);
+	return sa->kernel.oseq;
+}
+
+/*
+ * Move the kernel's counter into round or a later one.  The bound is raised
+ * before, so that no number of the block is refused; the counter is read back
+ * after, because the kernel acknowledges what it ignores.
+ */
+static void jump(struct agent *a, struct sa *sa, __u64 round)
+{
+	struct esl_guard *g = &a->pins.guard[sa->index];
+	__u64 begin = agent_now(), took, spent;
+	struct lane_jump j;
+	int err = xfrm_read_counter(&a->xfrm, &sa->kernel);
+
+	if (err) {
+		sa->present = err != -ESRCH && sa->present;
+		return;
+	}
+	spent = assigned(a, sa);
+	j = lane_jump_to(&sa->lanes, round, spent);
+	if (!sa->kernel.esn && j.bound > UINT32_MAX)
+		goto broken;
+	if (sa->lanes.started && spent > esl_lane_last(&sa->lanes.plan, sa->lanes.round, sa->lanes.lane))
+		sa->late++;
+	if (j.bound > esl_load(&g->bound))
+		esl_store(&g->bound, j.bound);
+	err = xfrm_write_counter(&a->xfrm, &sa->kernel, j.oseq);
+	if (!err)
+		err = xfrm_read_counter(&a->xfrm, &sa->kernel);
+	if (err || sa->kernel.oseq < j.oseq)
+		goto broken;
+	sa->broken = false;
+	lane_jumped(&sa->lanes, &j);
+	sa->jumps++;
+	took = agent_now() - begin;
+	if (took > sa->jump_ns_max)
+		sa->jump_ns_max = took;
+	mark_dirty(a, sa);
+	return;
+broken:
+	if (!sa->broken)
+		say(LOG_ERR, "SA 0x%08x: the kernel did not take a jump to %" PRIu64 "%s%s", sa->key.spi,
+		    (uint64_t)j.oseq, err ? ": " : "", err ? strerror(-err) : "");
+	sa->broken = true;
+}
+
+/* The record is complete before it can be found: guard first, then the key. */
+static int record_outbound(struct agent *a, struct sa *sa, __u64 round)
+{
+	struct esl_sa_out out = {
+		.lane = sa->lanes.lane,
+		.lanes = sa->lanes.plan,
+		.esn = sa->kernel.esn,
+	};
+	int err = sadb_take_index(a->sadb, sa);
+
+	if (err)
+		return err;
+	out.index = sa->index;
+	esl_guard_init(&a->pins.guard[sa->index], &sa->lanes.plan, sa->lanes.lane,
+		       esl_lane_first(&sa->lanes.plan, round, sa->lanes.lane));
+	err = bpf_map_update_elem(a->pins.sa_out, &sa->key, &out, BPF_NOEXIST);
+	if (err) {
+		a->sadb->out[sa->index] = NULL;
+		return err;
+	}
+	sa->recorded = true;
+	return 0;
+}
+
+static __u32 listed_window(const struct esl_conf *c, const struct esl_addr *peer)
+{
+	for (size_t i = 0; i < c->peer_count; i++)
+		if (esl_addr_equal(&c->peers[i].addr, peer))
+			return c->peers[i].window;
+	return 0;
+}
+
+/*
+ * The plan of a new SA follows from its peer's window, of which all members
+ * must know the same.  A plan from a record or an announcement stays; then the
+ * window is only told.  False: members that can be heard know other windows.
+ */
+static bool choose_plan(struct agent *a, struct sa *sa)
+{
+	struct esl_lanes *plan = &sa->lanes.plan;
+
+	sa->window = lane_window(listed_window(&a->conf, &sa->key.daddr), a->conf.peer_window,
+				 sa->kernel.replay_window);
+	if (!plan->lanes) {
+		a->sadb->waiting |= sync_windows_differ(a);
+		if (a->sadb->waiting)
+			return false;
+		*plan = lane_plan(&a->conf.lanes, sa->window);
+	}
+	if (!sa->recorded || !sa->lanes.started)
+		sa->lanes.sticky = lane_plan_is_sticky(plan, &a->conf.lanes, sa->window);
+	return true;
+}
+
+/* Bring an outbound SA into its lane, once the cluster agreed on its values. */
+void sadb_open_outbound(struct agent *a, struct sa *sa)
+{
+	__u64 round;
+	int err = 0;
+
+	if (!sa->present || !a->join.joined || !choose_plan(a, sa))
+		return;
+	sa->lanes.lane = a->conf.member;
+	if (sa->lanes.lane >= sa->lanes.plan.lanes) {
+		say(LOG_ERR, "SA 0x%08x has %u lanes: member %u sends nothing on it before it is rekeyed",
+		    sa->key.spi, sa->lanes.plan.lanes, a->conf.member);
+		return;
+	}
+	round = sa->recorded ? lane_round_beyond(&sa->lanes, assigned(a, sa)) :
+			       lane_start_round(&sa->lanes, sa->kernel.oseq);
+	if (!sa->recorded)
+		err = record_outbound(a, sa, round);
+	if (err) {
+		say(LOG_ERR, "SA 0x%08x: no record: %s", sa->key.spi, strerror(-err));
+		return;
+	}
+	jump(a, sa, round > sa->lanes.ahead ? round : sa->lanes.ahead);
+	policy_changed(a);
+}
+
+/* The guard tells of a half used block or of a drop. */
+void sadb_on_guard_event(struct agent *a, const struct esl_event *e)
+{
+	struct sa *sa = e->index < ESL_SA_MAX ? a->sadb->out[e->index] : NULL;
+	__u64 round;
+
+	if (!sa || !sa->present)
+		return;
+	if (e->kind == ESL_EVENT_HALF) {
+		if (lane_on_half(&sa->lanes, e->seq, &round))
+			jump(a, sa, round);
+		return;
+	}
+	if (!xfrm_read_counter(&a->xfrm, &sa->kernel) &&
+	    lane_on_drop(&sa->lanes, assigned(a, sa), &round))
+		jump(a, sa, round);
+}
+
+static bool is_idle(struct agent *a, struct sa *sa, __u64 now)
+{
+	__u64 passed = esl_load(&a->pins.guard[sa->index].passed);
+
+	if (passed != sa->passed_seen)
+		sa->active_ns = now;
+	sa->passed_seen = passed;
+	return now - sa->active_ns > IDLE_NS;
+}
+
+/* One round for every SA that is behind; again in the next turn of the loop. */
+int sadb_on_step(sd_event_source *source, void *data)
+{
+	struct agent *a = data;
+	struct sadb *db = a->sadb;
+	__u64 now = agent_now(), round;
+
+	db->behind = 0;
+	for (size_t i = 0; i < db->count; i++) {
+		struct sa *sa = db->all[i];
+
+		if (!sa->behind)
+			continue;
+		if (sa->present && !sa->broken && lane_step(&sa->lanes, is_idle(a, sa, now), &round))
+			jump(a, sa, round);
+		sa->behind = sa->present && !sa->broken && lane_is_behind(&sa->lanes);
+		db->behind += sa->behind;
+	}
+	return sd_event_source_set_enabled(source, db->behind ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+int sadb_announced(struct agent *a, const struct announced_round *r)
+{
+	struct sa *sa = sadb_find_or_add(a->sadb, &r->key);
+
+	if (!sa)
+		return -ENOMEM;
+	if (sa->present && !sa->outbound)
+		return -EPROTO;
+	if (!sa->lanes.plan.lanes)
+		sa->lanes.plan = r->lanes;
+	sa->outbound = true;
+	if (memcmp(&sa->lanes.plan, &r->lanes, sizeof(r->lanes)))
+		return -EPROTO;
+	if (lane_on_announced(&sa->lanes, r->round) && !sa->behind) {
+		sa->behind = true;
+		sd_event_source_set_enabled(a->sadb->step, SD_EVENT_ONESHOT);
+	}
+	return 0;
+}
+
+void sadb_announce_all(struct agent *a)
+{
+	struct sadb *db = a->sadb;
+
+	for (size_t i = 0; i < db->count; i++)
+		if (db->all[i]->lanes.started)
+			mark_dirty(a, db->all[i]);
+}
+
+void sadb_find_senders(struct agent *a)
+{
+	for (size_t i = 0; i < a->sadb->count; i++) {
+		struct sa *sa = a->sadb->all[i];
+
+		if (sa->lanes.sticky && sa->present && sa->recorded &&
+		    lane_took_over(&sa->lanes, esl_load(&a->pins.guard[sa->index].top)))
+			mark_dirty(a, sa);
+	}
+}
+
+static void put_round(struct agent *a, struct sa *sa, struct announced_round *r)
+{
+	__u64 top = sa->recorded ? esl_load(&a->pins.guard[sa->index].top) : 0;
+	struct sadb *db = a->sadb;
+
+	*r = (struct announced_round){ sa->key, sa->lanes.plan, lane_announced(&sa->lanes, top) };
+	db->dirty -= sa->dirty;
+	sa->dirty = false;
+}
+
+size_t sadb_collect(struct agent *a, struct announced_round *rounds, bool page)
+{
+	struct sadb *db = a->sadb;
+	size_t n = 0;
+
+	for (size_t i = 0; i < db->count && db->dirty && n < ESL_WIRE_ENTRIES_MAX; i++)
+		if (db->all[i]->dirty)
+			put_round(a, db->all[i], &rounds[n++]);
+	for (size_t i = 0; page && i < db->count && n < ESL_WIRE_ENTRIES_MAX; i++) {
+		struct sa *sa = db->all[db->page++ % db->count];
+
+		if (sa->lanes.started)
+			put_round(a, sa, &rounds[n++]);
+	}
+	return n;
+}
+
+void sadb_open(struct agent *a)
+{
+	a->sadb->waiting = false;
+	for (size_t i = 0; i < a->sadb->count; i++)
+		if (a->sadb->all[i]->outbound && !a->sadb->all[i]->lanes.started)
+			sadb_open_outbound(a, a->sadb->all[i]);
+}
+

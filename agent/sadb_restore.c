@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The records that an earlier run of the agent left in the pinned maps. */
+#include <bpf/bpf.h>
+#include <errno.h>
+
+#include "sadb.h"
+
+int sadb_restore(struct agent *a)
+{
+	struct esl_sa_key key, *prev = NULL;
+	struct esl_sa_out out;
+	struct esl_sa_in in;
+	struct sa *sa;
+
+	for (; !bpf_map_get_next_key(a->pins.sa_out, prev, &key); prev = &key) {
+		if (bpf_map_lookup_elem(a->pins.sa_out, &key, &out) || out.index >= ESL_SA_MAX)
+			continue;
+		if (out.lane != a->conf.member)
+			return -EXDEV;
+		sa = sadb_find_or_add(a->sadb, &key);
+		if (!sa)
+			return -ENOMEM;
+		sa->outbound = sa->recorded = true;
+		sa->index = out.index;
+		sa->lanes.plan = out.lanes;
+		sa->lanes.lane = out.lane;
+		a->sadb->out[out.index] = sa;
+	}
+	for (prev = NULL; !bpf_map_get_next_key(a->pins.sa_in, prev, &key); prev = &key) {
+		if (bpf_map_lookup_elem(a->pins.sa_in, &key, &in) || in.index >= ESL_SA_MAX)
+			continue;
+		sa = sadb_find_or_add(a->sadb, &key);
+		if (!sa)
+			return -ENOMEM;
+		sa->recorded = true;
+		sa->index = in.index;
+		sa->floor = in.floor_set ? in.floor : 0;
+		a->sadb->in_used[in.index] = true;
+	}
+	return 0;
+}
+

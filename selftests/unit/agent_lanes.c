@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The window rule: which SAs may be spread, and the plan of the others. */
+#include <criterion/criterion.h>
+
+#include <agent/lanes.h>
+#include <agent/prefix.h>
+
+Test(agent_lanes, window)
+{
+	static const struct {
+		const char *name;
+		__u32 listed, configured, kernel, window;
+	} rows[] = {
+		{ "listed for the peer", 1024, 64, 32, 1024 },
+		{ "configured for all others", 0, 64, 32, 64 },
+		{ "the SA's own", 0, 0, 128, 128 },
+		{ "nobody knows", 0, 0, 0, 32 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cr_expect_eq(lane_window(rows[i].listed, rows[i].configured, rows[i].kernel), rows[i].window,
+			     "%s", rows[i].name);
+}
+
+Test(agent_lanes, window_rule)
+{
+	static const struct {
+		const char *name;
+		__u16 lanes;
+		__u8 shift;
+		__u32 window;
+		bool sticky;
+	} rows[] = {
+		{ "three lanes of 64 at 1024", 3, 6, 1024, false },
+		{ "exactly fits", 3, 6, 576, false },
+		{ "one too small", 3, 6, 575, true },
+		{ "a default window", 3, 6, 32, true },
+		{ "one lane of 8 at 32", 1, 3, 32, false },
+		{ "two lanes of 8 at 32", 2, 3, 32, true },
+		{ "64 lanes of 8 at 4096", 64, 3, 4096, false },
+		{ "64 lanes of 65536: more than 32 bits hold", 64, 16, 0xbfffff, true },
+		{ "blocks as large as can be", 3, 16, 4096, true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct esl_lanes conf = { .lanes = rows[i].lanes, .block_shift = rows[i].shift };
+		struct esl_lanes plan = lane_plan(&conf, rows[i].window);
+
+		cr_expect_eq(lane_is_sticky(&conf, rows[i].window), rows[i].sticky, "%s", rows[i].name);
+		cr_expect_eq(plan.lanes, conf.lanes, "%s", rows[i].name);
+		cr_expect_eq(plan.block_shift, rows[i].sticky ? ESL_BLOCK_SHIFT_MAX : rows[i].shift, "%s",
+			     rows[i].name);
+		cr_expect_eq(lane_plan_is_sticky(&plan, &conf, rows[i].window), rows[i].sticky, "%s",
+			     rows[i].name);
+	}
+}
+
+/* A plan outlives the settings it was made by: with small blocks only where any
+ * window is large enough is it told by the window at all. */
+Test(agent_lanes, plan_tells)
+{
+	struct esl_lanes conf = { .lanes = 3, .block_shift = 6 }, spread = conf, sticky = { 3, 16, 0 };
+
+	cr_expect(!lane_plan_is_sticky(&spread, &conf, 32), "spread, and then the window was set smaller");
+	cr_expect(lane_plan_is_sticky(&sticky, &conf, 4096), "sticky, and then the window was set larger");
+}
+
+/*
+ * Members that send one SA: what each sends, and what it hears of the others.
+ */
+#define MEMBERS 3
+
+struct team {
+	struct lane_state s[MEMBERS];
+	__u64 oseq[MEMBERS], top[MEMBERS];
+};
+
+static void team_jump(struct team *t, int i, __u64 round)
+{
+	struct lane_jump j = lane_jump_to(&t->s[i], round, t->oseq[i]);
+
+	cr_assert_geq(j.oseq, t->oseq[i]);
+	t->oseq[i] = j.oseq;
+	lane_jumped(&t->s[i], &j);
+}
+
+static struct team team_start(bool sticky)
+{
+	struct team t = {};
+
+	for (int i = 0; i < MEMBERS; i++) {
+		t.s[i] = (struct lane_state){ .plan = { MEMBERS, sticky ? 16 : 6, 0 }, .lane = (__u32)i,
+					      .sticky = sticky };
+		team_jump(&t, i, lane_start_round(&t.s[i], 0));
+	}
+	return t;
+}
+
+/* Everybody announces until nobody moves. Returns the steps made. */
+static int team_talk(struct team *t, int sender)
+{
+	__u64 round;
+	int steps = 0, before;
+
+	do {
+		before = steps;
+		for (int i = 0; i < MEMBERS; i++) {
+			lane_took_over(&t->s[i], t->top[i]);
+			for (int to = 0; to < MEMBERS; to++) {
+				if (to == i)
+					continue;
+				lane_on_announced(&t->s[to], lane_announced(&t->s[i], t->top[i]));
+				while (steps < 1000 && lane_step(&t->s[to], to != sender, &round)) {
+					team_jump(t, to, round);
+					steps++;
+				}
+			}
+		}
+	} while (steps != before && steps < 1000);
+	return steps;
+}
+
+static __u64 team_send(struct team *t, int i)
+{
+	__u64 half = esl_block_size(&t->s[i].plan) / 2, round;
+
+	t->top[i] = ++t->oseq[i];
+	cr_assert_eq(esl_lane_place(&t->s[i].plan, t->top[i]).lane, i);
+	if (((t->top[i] - 1) & (2 * half - 1)) == half && lane_on_half(&t->s[i], t->top[i], &round))
+		team_jump(t, i, round);
+	return t->top[i];
+}
+
+/* Whoever takes over sends what lies beyond all that was sent before, whether
+ * that was one packet or many blocks. */
+Test(agent_lanes, sticky_takes_over_beyond)
+{
+	static const struct {
+		int sender;
+		__u32 packets;
+	} rows[] = { { 2, 1 }, { 0, 1 }, { 1, 100000 }, { 0, 40000 }, { 2, 10 }, { 1, 200000 }, { 0, 3 } };
+	struct team t = team_start(true);
+	__u64 last = 0;
+
+	team_talk(&t, -1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (__u32 n = 0; n < rows[i].packets; n++) {
+			__u64 seq = team_send(&t, rows[i].sender);
+
+			cr_assert_gt(seq, last, "row %zu, packet %u", i, n);
+			last = seq;
+			if (n % 1000 == 999)
+				team_talk(&t, rows[i].sender);
+		}
+		cr_assert_leq(team_talk(&t, rows[i].sender), 4, "row %zu: they run from each other", i);
+		cr_assert_eq(team_talk(&t, -1), 0, "row %zu: silence, and they move", i);
+	}
+}
+
+/* Two that send at once, while they disagree: they meet, and neither runs. */
+Test(agent_lanes, sticky_by_two)
+{
+	struct team t = team_start(true);
+	int steps = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		team_send(&t, 0);
+		team_send(&t, 1);
+		steps += team_talk(&t, 0);
+		steps += team_talk(&t, 1);
+	}
+	cr_assert_leq(t.s[2].round, 2100, "rounds that cost numbers: %llu in %d steps", t.s[2].round, steps);
+}
+
+/* Where all send nobody stands aside: rounds are announced as they are. */
+Test(agent_lanes, spread_stays_together)
+{
+	struct team t = team_start(false);
+
+	for (int i = 0; i < 10000; i++) {
+		team_send(&t, 1);
+		if (i % 100 == 0)
+			team_talk(&t, 1);
+	}
+	team_talk(&t, 1);
+	for (int i = 0; i < MEMBERS; i++) {
+		cr_expect_eq(t.s[i].round, t.s[1].round, "member %d", i);
+		cr_expect_eq(lane_announced(&t.s[i], 0), t.s[i].round);
+	}
+}
+
+static struct esl_addr v4(const char *text)
+{
+	struct in_addr a;
+
+	inet_pton(AF_INET, text, &a);
+	return esl_addr_from_ipv4(a.s_addr);
+}
+
+Test(agent_prefix, keys)
+{
+	static const struct {
+		const char *name, *addr;
+		__u32 len;
+		bool valid;
+		const char *base;
+	} rows[] = {
+		{ "a network", "10.9.8.0", 24, true, "10.9.8.0" },
+		{ "bits behind the prefix", "10.9.8.7", 24, true, "10.9.8.0" },
+		{ "a prefix within a byte", "10.9.255.255", 20, true, "10.9.240.0" },
+		{ "a host", "10.9.8.7", 32, true, "10.9.8.7" },
+		{ "everything of IPv4", "10.9.8.7", 0, true, "0.0.0.0" },
+		{ "longer than an address", "10.9.8.7", 33, false, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct esl_addr addr = v4(rows[i].addr), base;
+		struct esl_policy_key key;
+
+		cr_expect_eq(prefix_key(&addr, 4, rows[i].len, &key), rows[i].valid, "%s", rows[i].name);
+		if (!rows[i].valid)
+			continue;
+		base = v4(rows[i].base);
+		cr_expect_eq(key.prefixlen, 96 + rows[i].len, "%s", rows[i].name);
+		cr_expect(esl_addr_equal(&key.daddr, &base), "%s", rows[i].name);
+	}
+}
+
+Test(agent_prefix, keys_ipv6)
+{
+	struct esl_addr addr = { .byte = { 0x20, 1, 0xd, 0xb8, [15] = 9 } };
+	struct esl_policy_key key;
+
+	cr_expect(prefix_key(&addr, 6, 32, &key) && key.prefixlen == 32 && !key.daddr.byte[15]);
+	cr_expect(prefix_key(&addr, 6, 128, &key) && key.daddr.byte[15] == 9);
+	cr_expect(prefix_key(&addr, 6, 0, &key) && esl_addr_none(&key.daddr));
+	cr_expect(!prefix_key(&addr, 6, 129, &key));
+}
+
+/* Peers, or the request ids of one peer, spread over the slots. */
+Test(agent_prefix, slots_spread)
+{
+	struct esl_hash_key k = { { 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9,
+				    0xd6e8feb86659fd93, 0xa0761d6478bd642f, 0xe7037ed1a0b428db } };
+	__u32 seen[2][ESL_SLOTS] = {};
+
+	for (__u32 i = 0; i < 64 * ESL_SLOTS; i++) {
+		struct esl_addr one = v4("192.0.2.2"), many = esl_addr_from_ipv4(htonl(0x0a000000 + i));
+		__u32 by_reqid = prefix_slot(&k, &one, i), by_peer = prefix_slot(&k, &many, 1);
+
+		cr_assert(by_reqid < ESL_SLOTS && by_peer < ESL_SLOTS);
+		seen[0][by_reqid]++;
+		seen[1][by_peer]++;
+	}
+	for (int i = 0; i < ESL_SLOTS; i++)
+		cr_expect(seen[0][i] && seen[0][i] < 160 && seen[1][i] && seen[1][i] < 160, "slot %d: %u, %u", i,
+			  seen[0][i], seen[1][i]);
+}
+
+Test(agent_prefix, merge)
+{
+	cr_expect_eq(prefix_merge(ESL_SLOTS, 7), 7, "one that keeps to a slot wins");
+	cr_expect_eq(prefix_merge(7, ESL_SLOTS), 7, "whichever was first");
+	cr_expect_eq(prefix_merge(9, 7), 7, "of two slots the lower");
+	cr_expect_eq(prefix_merge(ESL_SLOTS, ESL_SLOTS), ESL_SLOTS);
+}
