@@ -277,14 +277,11 @@ static __always_inline int simple_ip(struct xdp_md *ctx, struct frame *f, __be16
 		return 0;
 	reason = esl_decide_simple(f->config, f->role, &p, NULL);
 	f->l3_offset = f->l3 - (void *)f->eth;
-	f->len = f->l3_offset + p.len;
-	if (!is_owned(reason))
-		return reason;
-	/* The rest may lie in further buffers; asking costs 5 ns. */
 	f->len = f->end - (void *)f->eth;
+	/* The rest may lie in further buffers; asking costs 5 ns. */
 	if (f->l3_offset + p.len > f->len)
 		f->len = bpf_xdp_get_buff_len(ctx);
-	return take(f, &p, reason);
+	return is_owned(reason) ? take(f, &p, reason) : reason;
 }
 
 /*

@@ -33,7 +33,7 @@ struct esl_nd {
 ESL_STATIC_ASSERT(sizeof(struct esl_nd) == 32, "neighbour solicitation");
 
 /* Turn the request at a into the reply. False: it is none for this port's
- * address, or nothing to answer; then nothing is changed. */
+ * address, or the cluster's own announcement; then nothing is changed. */
 esl_inline bool esl_arp_answer(const struct esl_port *port, struct esl_eth *eth, struct esl_arp *a)
 {
 	__be32 target = a->tpa;
@@ -41,7 +41,7 @@ esl_inline bool esl_arp_answer(const struct esl_port *port, struct esl_eth *eth,
 	if (a->hardware != esl_htons(1) || a->protocol != esl_htons(ESL_ETHERTYPE_IPV4) ||
 	    a->hardware_len != ESL_MAC_LEN || a->protocol_len != 4 ||
 	    a->operation != esl_htons(ESL_ARP_REQUEST) || !target || target != port->cluster_addr ||
-	    a->sha[0] & 1)
+	    a->sha[0] & 1 || esl_mac_equal(a->sha, port->cluster_mac))
 		return false;
 	a->operation = esl_htons(ESL_ARP_REPLY);
 	__builtin_memcpy(a->tha, a->sha, ESL_MAC_LEN);

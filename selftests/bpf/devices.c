@@ -7,8 +7,8 @@
  *                         west (native XDP: espalier_xdp,
  *                               tc ingress: espalier_retype, probe)
  *
- * the packet type after the MAC was rewritten, and packets whose headers are
- * not in the linear part.
+ * the packet type after the MAC was rewritten and through the CPU map, packets
+ * whose headers are not in the linear part, and tags beside the frame.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -29,7 +29,6 @@
 #include "guarded.h"
 #include "probe.h"
 #include "probe.skel.h"
-#include "slots.h"
 
 #define WAIT_US 100
 #define WAIT_TRIES 20000	/* two seconds */
@@ -124,6 +123,33 @@ static void expect_type(struct devices *v, const char *name, const struct frame_
 	    type, after.dst[5]);
 }
 
+/* The packet is built behind the CPU map, and so it has the right type even
+ * without the helper. */
+static void test_cpu_map(struct devices *v, const struct esl_config *config, const struct frame_spec *cluster)
+{
+	struct bpf_cpumap_val value = { .qsize = 64 };
+	struct espalier_bpf *obj = v->d->obj;
+	struct esl_config c = *config;
+	struct counts before, after;
+	__u32 zero = 0;
+
+	c.cpu_mode = ESL_CPU_FLOW;
+	c.cpu_count = 1;
+	if (!row(v->d, "veth: an entry of the CPU map",
+		 !bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_cpus), &zero, &value, BPF_ANY), "%s",
+		 strerror(errno)))
+		return;
+	world_identity(obj, &c);
+	detach(v->west, BPF_TC_INGRESS, 1);
+	counts_read(v->d, &before);
+	expect_type(v, "veth: through the CPU map, no helper", cluster, PACKET_HOST, MAC_OWN_OUT);
+	counts_read(v->d, &after);
+	row(v->d, "veth: through the CPU map, counted once",
+	    after.of[ESL_OWNED_ESP].packets == before.of[ESL_OWNED_ESP].packets + 1, "not so");
+	world_identity(obj, config);
+	attach(v->west, BPF_TC_INGRESS, bpf_program__fd(obj->progs.espalier_retype), 1);
+}
+
 static void test_retype(struct devices *v)
 {
 	static const struct frame_spec cluster = { .protocol = ESL_IPPROTO_ESP, .spi = SPI_WEST, .seq = 3 };
@@ -138,6 +164,7 @@ static void test_retype(struct devices *v)
 	world_identity(obj, &c);
 	world_slots(obj, MINE, ~0ULL, 0);
 	world_sa_in(obj, SPI_WEST, &sa);
+	world_own_add(obj, OWN_OUT);
 	if (!row(v->d, "veth: native XDP attaches",
 		 !bpf_xdp_attach(v->west, bpf_program__fd(obj->progs.espalier_xdp), XDP_FLAGS_DRV_MODE, NULL), "%s",
 		 strerror(errno)))
@@ -149,6 +176,7 @@ static void test_retype(struct devices *v)
 		 strerror(errno)))
 		return;
 	expect_type(v, "veth: taken by XDP and retyped", &cluster, PACKET_HOST, MAC_OWN_OUT);
+	test_cpu_map(v, &c, &cluster);
 	expect_type(v, "veth: to the configured MAC", &own, PACKET_HOST, MAC_OWN_OUT);
 	expect_type(v, "veth: to another station", &other, PACKET_OTHERHOST, other.dst);
 	expect_type(v, "veth: broadcast", &group, PACKET_BROADCAST, MAC_BROADCAST);
@@ -168,15 +196,14 @@ static void test_retype(struct devices *v)
 	detach(v->west, BPF_TC_INGRESS, 1);
 }
 
-static void expect_guard(struct devices *v, const char *name, __u32 seq, __u16 linear, int reason)
+static void expect_guard(struct devices *v, const char *name, struct frame_spec s, __u16 linear, int reason)
 {
 	static __u8 large[6000];
-	struct frame_spec s = { .dst = MAC_PEER, .saddr = OUTSIDE_ADDR, .daddr = PEER, .spi = G_SPI, .seq = seq,
-				.protocol = ESL_IPPROTO_ESP, .payload = 40, .tot_len = sizeof(large) - ESL_ETH_LEN };
 	struct counts before, after;
 	struct frame f;
 	int sent;
 
+	s.tot_len = sizeof(large) - ESL_ETH_LEN - (s.type ? 40 : 0);
 	frame_build(&f, &s);
 	memcpy(large, f.byte, f.len);
 	counts_read(v->d, &before);
@@ -186,6 +213,29 @@ static void expect_guard(struct devices *v, const char *name, __u32 seq, __u16 l
 	row(v->d, name, after.of[reason].packets == before.of[reason].packets + 1, "send %d, %s did not move",
 	    sent, reason_name(reason));
 }
+
+#define FROM_CLUSTER .dst = MAC_PEER, .saddr = OUTSIDE_ADDR, .daddr = PEER, .payload = 40
+#define ESP(n) FROM_CLUSTER, .protocol = ESL_IPPROTO_ESP, .spi = G_SPI, .seq = n
+#define NATT(n) FROM_CLUSTER, .protocol = ESL_IPPROTO_UDP, .sport = 4500, .natt = true, .spi = G_SPI, .seq = n
+#define V6 .type = ESL_ETHERTYPE_IPV6
+
+static const struct {
+	const char *name;
+	struct frame_spec in;
+	__u16 linear;
+	int reason;
+} nonlinear[] = {
+	{ "non-linear: ESP header linear", { ESP(1) }, 42, ESL_G_PASS },
+	{ "non-linear: ESP header not linear", { ESP(2) }, 41, ESL_G_PASS },
+	{ "non-linear: IP header linear alone", { ESP(3) }, 34, ESL_G_PASS },
+	{ "non-linear: Ethernet header linear alone", { ESP(4) }, 14, ESL_G_PASS },
+	{ "non-linear: a number again", { ESP(4) }, 14, ESL_G_DUPLICATE },
+	{ "non-linear: all options, two tags", { ESP(5), .ihl = 15, .tags = 2 }, 14, ESL_G_PASS },
+	{ "non-linear: NATT, all options, another lane", { NATT(65), .ihl = 15 }, 14, ESL_G_LANE },
+	{ "non-linear: IPv6 NATT behind three headers, two tags", { V6, NATT(6), .chain = "HDR", .tags = 2 }, 14, ESL_G_PASS },
+	{ "non-linear: IPv6 ESP behind a long chain, linear", { V6, ESP(7), .chain = "hdrhdr" }, 158, ESL_G_PASS },
+	{ "non-linear: IPv6 ESP behind a chain longer than the guard reads", { V6, ESP(8), .chain = "hdrhdr" }, 14, ESL_G_MALFORMED },
+};
 
 static void test_nonlinear(struct devices *v)
 {
@@ -198,11 +248,53 @@ static void test_nonlinear(struct devices *v)
 		 !attach(v->east, BPF_TC_EGRESS, bpf_program__fd(d->obj->progs.espalier_egress), 2), "%s",
 		 strerror(errno)))
 		return;
-	expect_guard(v, "non-linear: ESP header linear", 1, 42, ESL_G_PASS);
-	expect_guard(v, "non-linear: ESP header not linear", 2, 41, ESL_G_PASS);
-	expect_guard(v, "non-linear: IP header linear alone", 3, 34, ESL_G_PASS);
-	expect_guard(v, "non-linear: Ethernet header linear alone", 4, 14, ESL_G_PASS);
-	expect_guard(v, "non-linear: a number again", 4, 14, ESL_G_DUPLICATE);
+	for (size_t i = 0; i < sizeof(nonlinear) / sizeof(nonlinear[0]); i++)
+		expect_guard(v, nonlinear[i].name, nonlinear[i].in, nonlinear[i].linear, nonlinear[i].reason);
+}
+
+struct tagged_row {
+	const char *name;
+	struct frame_spec in;
+	int reason;
+};
+
+/* Beside the tag that probe_tag puts into the metadata. */
+static const struct tagged_row tagged[] = {
+	{ "tag beside the frame, ESP", { ESP(1) }, ESL_G_PASS },
+	{ "tag beside the frame, ESP again", { ESP(1) }, ESL_G_DUPLICATE },
+	{ "tag beside the frame and one in it, ESP", { ESP(2), .tags = 1 }, ESL_G_PASS },
+	{ "tag beside the frame and two in it, ESP of another lane", { ESP(65), .tags = 2 }, ESL_G_LANE },
+	{ "tag beside the frame, IPv6 ESP", { V6, ESP(3) }, ESL_G_PASS },
+	{ "tag beside the frame, NATT of another lane", { NATT(66) }, ESL_G_LANE },
+	{ "tag beside the frame, IKE", { FROM_CLUSTER, .protocol = ESL_IPPROTO_UDP, .sport = 500 }, ESL_G_PLAIN },
+	{ "tag beside the frame, not the cluster's", { ESP(65), .saddr = OWN_OUT }, NO_REASON },
+};
+
+static void test_tagged(struct devices *v)
+{
+	guarded_reset(v->d);
+	if (!row(v->d, "tags: the program before the guard attaches",
+		 !attach(v->east, BPF_TC_EGRESS, bpf_program__fd(v->probe->progs.probe_tag), 1), "%s",
+		 strerror(errno)))
+		return;
+	for (size_t i = 0; i < sizeof(tagged) / sizeof(tagged[0]); i++) {
+		struct counts before, after;
+		int moved = NO_REASON, count = 0;
+		struct frame f;
+
+		frame_build(&f, &tagged[i].in);
+		counts_read(v->d, &before);
+		send_frame(v, f.byte, f.len, 0);
+		counts_read(v->d, &after);
+		for (int r = 0; r < ESL_REASON_COUNT; r++) {
+			if (after.of[r].packets == before.of[r].packets)
+				continue;
+			moved = r;
+			count++;
+		}
+		row(v->d, tagged[i].name, moved == tagged[i].reason && count <= 1, "%d counters moved, of them %s",
+		    count, reason_name(moved));
+	}
 }
 
 void test_devices(struct drive *d)
@@ -212,6 +304,7 @@ void test_devices(struct drive *d)
 	if (row(d, "devices: namespace and veth", !setup(&v), "%s", strerror(errno))) {
 		test_retype(&v);
 		test_nonlinear(&v);
+		test_tagged(&v);
 	}
 	if (v.socket >= 0)
 		close(v.socket);

@@ -6,18 +6,21 @@
 
 #include <espalier/packet.h>
 
-#define FRAME_MAX 2048
-#define FRAME_PREFIX6 0xfd	/* first byte of all IPv6 addresses, 11 zeros follow */
+#include "selftests/unit/packets.h"
+
+#define FRAME_MAX 9216
 
 #define IP(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
 struct frame_spec {
 	const char *dst;	/* destination MAC, 6 bytes; NULL: the cluster MAC of the outside */
+	const char *src;	/* NULL: the peer's */
 	__u16 type;		/* ethertype, 0: IPv4 */
 	__u8 tags;		/* VLAN tags before it */
 	__u8 protocol;
 	__u32 saddr;		/* 0: PEER; of IPv6 the last four bytes, behind fd00::/96 */
-	__u32 daddr;
+	__u32 daddr;		/* 0: OUTSIDE_ADDR */
+	bool group;		/* the destination is 224.0.0.1 or ff02::1 */
 	__u32 spi;
 	__u32 seq;
 	__u16 sport;
@@ -26,15 +29,15 @@ struct frame_spec {
 	__u16 frag;		/* flags and offset field */
 	__u8 icmp_type;
 	__u8 ihl;		/* in words, 0: 5; options are filled with NOP */
-	__u8 version;		/* 0: 4 */
+	__u8 version;		/* 0: the family's */
 	bool marker;		/* UDP payload starts with four zero bytes */
 	bool natt;		/* UDP payload starts with spi and seq */
-	const char *chain;	/* IPv6: extension headers, one letter each: Hop-by-hop, Destination,
-				   Routing, Fragment (of which frag and id are) */
-	__u16 tot_len;		/* claimed, 0: the true one */
+	bool keepalive;		/* UDP payload is the byte 0xff */
+	const char *chain;	/* IPv6: extension headers, as of struct packet_spec */
+	__u16 tot_len;		/* claimed, 0: the true one; of IPv6 the payload length */
 	bool tot_len_0;		/* claim 0, as a packet of several segments may */
 	__u16 payload;		/* bytes behind the transport header */
-	__u16 pad;		/* bytes behind tot_len */
+	__u16 pad;		/* bytes behind the packet */
 	__u16 cut;		/* length of the frame, 0: all */
 	__u16 operation;	/* ARP */
 	__u8 ttl;
@@ -45,9 +48,13 @@ struct frame {
 	__u8 byte[FRAME_MAX];
 };
 
-/* Filler bytes count up from 0x10, so that a moved byte shows. */
+/* Filler bytes count up, so that a moved byte shows. */
 void frame_build(struct frame *f, const struct frame_spec *s);
 /* Set the length of an IPv4 frame to len bytes by its payload. */
 void frame_build_len(struct frame *f, const struct frame_spec *s, __u32 len);
+/* The same packet between other MACs; NULL: as frame_build(). */
+void frame_of_packet(struct frame *f, const struct packet *p, const char *dst, const char *src);
+/* Where the IP header or ARP packet begins. */
+__u32 frame_l3(const struct frame *f);
 
 #endif

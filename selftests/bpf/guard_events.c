@@ -8,7 +8,6 @@
 #include "drive.h"
 #include "espalier.skel.h"
 #include "guarded.h"
-#include "slots.h"
 
 #define GO ((__u32)TC_ACT_UNSPEC)
 #define SHOT TC_ACT_SHOT

@@ -10,7 +10,6 @@
 #include "drive.h"
 #include "espalier.skel.h"
 #include "guarded.h"
-#include "slots.h"
 
 #define GO ((__u32)TC_ACT_UNSPEC)
 #define SHOT TC_ACT_SHOT
@@ -82,29 +81,6 @@ static void test_old(struct drive *d)
 	guarded_send(d, "bound 0: nothing passes", G_SPI_WIDE, 1, 0, SHOT, ESL_G_BOUND);
 }
 
-static void send_fragment(struct drive *d, const char *name, __u32 seq, __u16 id, __u16 frag, __u32 action,
-			  int reason)
-{
-	struct frame_spec s = { .dst = MAC_PEER, .saddr = OUTSIDE_ADDR, .daddr = PEER, .spi = G_SPI, .seq = seq,
-				.protocol = ESL_IPPROTO_ESP, .payload = 40, .id = id, .frag = frag };
-	struct expected e = { action, reason, NULL };
-	struct frame f;
-
-	frame_build(&f, &s);
-	expect_tc(d, name, &f, NULL, &e);
-}
-
-static void test_fragments(struct drive *d)
-{
-	guarded_reset(d);
-	send_fragment(d, "fragment out: later without a first", 0, 9, 8, SHOT, ESL_G_FRAGMENT_UNKNOWN);
-	send_fragment(d, "fragment out: first", 1, 9, ESL_IP_MF, GO, ESL_G_PASS);
-	send_fragment(d, "fragment out: later", 0, 9, 8, GO, ESL_G_FRAGMENT);
-	send_fragment(d, "fragment out: later, another id", 0, 8, 8, SHOT, ESL_G_FRAGMENT_UNKNOWN);
-	send_fragment(d, "fragment out: the first repeated", 1, 9, ESL_IP_MF, SHOT, ESL_G_DUPLICATE);
-	send_fragment(d, "fragment out: later of a refused first", 0, 9, 8, SHOT, ESL_G_FRAGMENT_UNKNOWN);
-}
-
 /* The same packet through the gate's guard twice: the second repeat sees the
  * skb as the first one left it, stamp included. */
 static void gate_twice(struct drive *d, const char *name, enum door door, __u32 action, int second)
@@ -161,19 +137,40 @@ static void test_inert(struct drive *d)
  * Kernels from 6.13 on refuse to test-run a frame without a whole IP header. */
 static void test_short(struct drive *d)
 {
-	struct frame_spec s = { .dst = MAC_PEER, .saddr = OUTSIDE_ADDR, .daddr = PEER, .spi = G_SPI, .seq = 1,
-				.protocol = ESL_IPPROTO_ESP };
-	struct expected shot = { SHOT, ESL_G_MALFORMED, NULL };
-	struct expected pass = { GO, ESL_G_PASS, NULL };
+	static const struct {
+		const char *name;
+		struct frame_spec in;
+		__u16 from;
+		__u16 enough;
+	} kinds[] = {
+		{ "ESP", { .protocol = ESL_IPPROTO_ESP }, 34, 42 },
+		{ "ESP with two tags", { .protocol = ESL_IPPROTO_ESP, .tags = 2 }, 42, 50 },
+		{ "ESP behind options", { .protocol = ESL_IPPROTO_ESP, .ihl = 8 }, 34, 54 },
+		{ "AH", { .protocol = ESL_IPPROTO_AH }, 34, 46 },
+		{ "NATT", { .protocol = ESL_IPPROTO_UDP, .sport = 4500, .natt = true }, 34, 50 },
+		{ "IPv6 ESP", { .type = ESL_ETHERTYPE_IPV6, .protocol = ESL_IPPROTO_ESP }, 54, 62 },
+		{ "IPv6 AH behind two headers", { .type = ESL_ETHERTYPE_IPV6, .protocol = ESL_IPPROTO_AH, .chain = "HD" }, 54, 82 },
+		{ "IPv6 NATT", { .type = ESL_ETHERTYPE_IPV6, .protocol = ESL_IPPROTO_UDP, .sport = 4500, .natt = true }, 54, 70 },
+	};
+	struct expected shot = { SHOT, ESL_G_MALFORMED, NULL, NULL };
+	struct expected pass = { GO, ESL_G_PASS, NULL, NULL };
 	struct frame f;
 	char name[64];
 
-	guarded_reset(d);
-	for (__u16 cut = ESL_ETH_LEN + 20; cut <= 42; cut++) {
-		s.cut = cut;
-		frame_build(&f, &s);
-		snprintf(name, sizeof(name), "guard: ESP cut at %u", cut);
-		expect_tc(d, name, &f, NULL, cut < 42 ? &shot : &pass);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct frame_spec s = kinds[i].in;
+
+		s.dst = MAC_PEER;
+		s.saddr = OUTSIDE_ADDR;
+		s.daddr = PEER;
+		s.spi = G_SPI;
+		s.seq = 1;
+		guarded_reset(d);
+		for (s.cut = kinds[i].from; s.cut <= kinds[i].enough; s.cut++) {
+			frame_build(&f, &s);
+			snprintf(name, sizeof(name), "guard: %s cut at %u", kinds[i].name, s.cut);
+			expect_tc(d, name, &f, NULL, s.cut < kinds[i].enough ? &shot : &pass);
+		}
 	}
 }
 
@@ -183,7 +180,6 @@ void test_guard_state(struct drive *d)
 	world_slots(d->obj, MINE, ~0ULL, 0);
 	test_once(d);
 	test_old(d);
-	test_fragments(d);
 	test_gate(d);
 	test_inert(d);
 	test_short(d);

@@ -17,19 +17,32 @@ static const struct {
 	{ G_SPI_WIDE, { .index = G_INDEX_WIDE, .lane = 0, .lanes = { .lanes = 1, .block_shift = 16 } }, 1024 },
 };
 
+/* The records of one SPI share the guard's words: rows use one at a time. */
+static void add(struct drive *d, __u32 spi, const struct esl_sa_out *sa)
+{
+	int fd = bpf_map__fd(d->obj->maps.espalier_sa_out);
+	struct esl_sa_key key = { .spi = spi };
+
+	for (int i = 0; i < 4; i++) {
+		key.daddr = i & 1 ? world_addr6(PEER) : esl_addr_from_ipv4(htonl(PEER));
+		key.protocol = i & 2 ? ESL_IPPROTO_AH : ESL_IPPROTO_ESP;
+		bpf_map_update_elem(fd, &key, sa, BPF_ANY);
+	}
+}
+
 void guarded_reset(struct drive *d)
 {
+	struct esl_sa_key esp_only = { esl_addr_from_ipv4(htonl(PEER)), G_SPI_ESP, ESL_IPPROTO_ESP };
+
 	for (size_t i = 0; i < sizeof(sas) / sizeof(sas[0]); i++) {
-		struct esl_sa_key key = { .daddr = esl_addr_from_ipv4(htonl(PEER)), .spi = sas[i].spi,
-					  .protocol = ESL_IPPROTO_ESP };
 		struct esl_guard g = {};
 
 		esl_guard_init(&g, &sas[i].sa.lanes, sas[i].sa.lane, 1);
 		g.bound = sas[i].bound;
-		bpf_map_update_elem(bpf_map__fd(d->obj->maps.espalier_guard), &sas[i].sa.index, &g,
-				    BPF_ANY);
-		bpf_map_update_elem(bpf_map__fd(d->obj->maps.espalier_sa_out), &key, &sas[i].sa, BPF_ANY);
+		guarded_write(d, sas[i].sa.index, &g);
+		add(d, sas[i].spi, &sas[i].sa);
 	}
+	bpf_map_update_elem(bpf_map__fd(d->obj->maps.espalier_sa_out), &esp_only, &sas[0].sa, BPF_ANY);
 }
 
 struct esl_guard guarded_read(struct drive *d, __u32 index)
@@ -60,7 +73,7 @@ void guarded_send(struct drive *d, const char *name, __u32 spi, __u32 seq, __u32
 	struct frame_spec s = { .dst = MAC_PEER, .saddr = OUTSIDE_ADDR, .daddr = PEER, .spi = spi, .seq = seq,
 				.protocol = ESL_IPPROTO_ESP, .payload = 40 };
 	struct __sk_buff ctx = { .gso_segs = segs, .gso_size = segs ? 100 : 0 };
-	struct expected e = { action, reason, NULL };
+	struct expected e = { action, reason, NULL, NULL };
 	struct frame f;
 
 	frame_build(&f, &s);

@@ -7,10 +7,11 @@
 
 #define G_SPI 0x5001		/* L = 3, K = 64, lane 0, bound 256 */
 #define G_SPI_WIDE 0x5002	/* L = 1, K = 65536, lane 0, bound 1024 */
+#define G_SPI_ESP 0x5003		/* as the first, of ESP and IPv4 only */
 #define G_INDEX 10
 #define G_INDEX_WIDE 11
 
-/* Fresh records for both, to the peer, from both cluster addresses. */
+/* Fresh records, ESP and AH of both families to the peer. */
 void guarded_reset(struct drive *d);
 void guarded_bound(struct drive *d, __u32 index, __u64 bound, __u64 first);
 void guarded_write(struct drive *d, __u32 index, const struct esl_guard *g);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Runs behind espalier_retype and notes what the stack would be given. */
+/* What stands before and behind the programs on a device: see devices.c. */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "probe.h"
@@ -15,6 +16,7 @@ struct {
 	__type(value, struct probe);
 } probe_map SEC(".maps");
 
+/* Behind espalier_retype: notes what the stack would be given. */
 SEC("tc")
 int probe_note(struct __sk_buff *skb)
 {
@@ -28,4 +30,11 @@ int probe_note(struct __sk_buff *skb)
 	bpf_skb_load_bytes(skb, 0, p->dst, sizeof(p->dst));
 	p->count++;
 	return TC_ACT_SHOT;
+}
+
+/* Before the guard: puts a tag where the kernel keeps the first one, beside the frame. */
+SEC("tc")
+int probe_tag(struct __sk_buff *skb)
+{
+	return bpf_skb_vlan_push(skb, bpf_htons(0x8100), 7) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }

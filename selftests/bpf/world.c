@@ -40,7 +40,7 @@ static void alternate(struct esl_config *c)
 
 struct esl_addr world_addr6(__u32 low)
 {
-	struct esl_addr a = { .byte = { FRAME_PREFIX6 } };
+	struct esl_addr a = { .byte = { 0xfd } };
 
 	low = htonl(low);
 	memcpy(&a.byte[12], &low, sizeof(low));
@@ -60,7 +60,7 @@ struct esl_config world_config_of(enum door door)
 	return c;
 }
 
-static struct esl_config read_config(struct espalier_bpf *obj)
+struct esl_config world_read_config(struct espalier_bpf *obj)
 {
 	struct esl_config c = {};
 	__u32 zero = 0;
@@ -69,7 +69,7 @@ static struct esl_config read_config(struct espalier_bpf *obj)
 	return c;
 }
 
-static int write_config(struct espalier_bpf *obj, const struct esl_config *c)
+int world_write_config(struct espalier_bpf *obj, const struct esl_config *c)
 {
 	__u32 zero = 0;
 
@@ -78,10 +78,19 @@ static int write_config(struct espalier_bpf *obj, const struct esl_config *c)
 
 int world_identity(struct espalier_bpf *obj, const struct esl_config *identity)
 {
-	struct esl_config c = read_config(obj);
+	struct esl_config c = world_read_config(obj);
 
 	memcpy(&c, identity, ESL_IDENTITY_SIZE);
-	return write_config(obj, &c);
+	return world_write_config(obj, &c);
+}
+
+void world_join(struct esl_config *c, enum door door)
+{
+	struct esl_config identity = world_config_of(door);
+
+	identity.member = c->member;
+	memcpy(c, &identity, ESL_IDENTITY_SIZE);
+	c->deadline_ns = ~0ULL;
 }
 
 int world_config(struct espalier_bpf *obj, enum door door)
@@ -93,20 +102,20 @@ int world_config(struct espalier_bpf *obj, enum door door)
 
 int world_live(struct espalier_bpf *obj, __u64 deadline_ns, __u32 leader)
 {
-	struct esl_config c = read_config(obj);
+	struct esl_config c = world_read_config(obj);
 
 	c.deadline_ns = deadline_ns;
 	c.leader = leader;
 	c.current = 0;
 	alternate(&c);
-	return write_config(obj, &c);
+	return world_write_config(obj, &c);
 }
 
 int world_slots(struct espalier_bpf *obj, enum slots slots, __u64 deadline_ns, __u32 leader)
 {
 	static const __u8 owner[] = { [MINE] = MEMBER, [OTHERS] = OTHER_MEMBER,
 				      [NOBODYS] = ESL_NO_MEMBER, [MINE_IN_TABLE_1] = MEMBER };
-	struct esl_config c = read_config(obj);
+	struct esl_config c = world_read_config(obj);
 
 	c.deadline_ns = deadline_ns;
 	c.leader = leader;
@@ -114,7 +123,7 @@ int world_slots(struct espalier_bpf *obj, enum slots slots, __u64 deadline_ns, _
 	c.current = slots == MINE_IN_TABLE_1;
 	memset(c.table[c.current].slot, owner[slots], ESL_SLOTS);
 	memset(c.table[!c.current].slot, slots == OTHERS ? MEMBER : OTHER_MEMBER, ESL_SLOTS);
-	return write_config(obj, &c);
+	return world_write_config(obj, &c);
 }
 
 int world_own_add6(struct espalier_bpf *obj, __u32 low)
@@ -133,6 +142,11 @@ int world_own_add(struct espalier_bpf *obj, __u32 addr)
 	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_own), &key, &one, BPF_ANY);
 }
 
+int world_sa_key(struct espalier_bpf *obj, const struct esl_sa_key *key, const struct esl_sa_in *sa)
+{
+	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_sa_in), key, sa, BPF_ANY);
+}
+
 int world_sa_in(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa)
 {
 	struct esl_sa_key key = {
@@ -141,14 +155,29 @@ int world_sa_in(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa)
 		.protocol = ESL_IPPROTO_ESP,
 	};
 
-	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_sa_in), &key, sa, BPF_ANY);
+	return world_sa_key(obj, &key, sa);
 }
 
 int world_sa_in6(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa)
 {
 	struct esl_sa_key key = { .daddr = world_addr6(OUTSIDE_ADDR), .spi = spi, .protocol = ESL_IPPROTO_ESP };
 
-	return bpf_map_update_elem(bpf_map__fd(obj->maps.espalier_sa_in), &key, sa, BPF_ANY);
+	return world_sa_key(obj, &key, sa);
+}
+
+int world_sa_all(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa)
+{
+	struct esl_sa_key key = { .spi = spi };
+	int bad = 0;
+
+	for (int i = 0; i < 8; i++) {
+		__u32 addr = i & 1 ? OUTSIDE_ADDR : INSIDE_ADDR;
+
+		key.daddr = i & 2 ? world_addr6(addr) : esl_addr_from_ipv4(htonl(addr));
+		key.protocol = i & 4 ? ESL_IPPROTO_ESP : ESL_IPPROTO_AH;
+		bad |= world_sa_key(obj, &key, sa);
+	}
+	return bad;
 }
 
 __u64 world_now(void)
@@ -161,13 +190,7 @@ __u64 world_now(void)
 
 int world_read(const struct frame *f, struct esl_packet *p)
 {
-	__be16 type;
-	const void *l3 = esl_find_l3((const struct esl_eth *)f->byte, f->byte + f->len, &type);
-
-	if (!l3)
-		return ESL_SHORT_FRAME;
-	return type == htons(ESL_ETHERTYPE_IPV6) ? esl_parse_ipv6(l3, f->byte + f->len, p) :
-						   esl_parse_ipv4(l3, f->byte + f->len, p);
+	return packet_read(f->byte, f->len, p);
 }
 
 __u32 world_slot(const struct frame_spec *s)

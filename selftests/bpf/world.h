@@ -23,11 +23,10 @@
 #define MAC_BROADCAST "\xff\xff\xff\xff\xff\xff"
 #define MAC_PEER "\x02\x00\x00\x00\x00\x99"
 
-#define OUTSIDE_ADDR IP(192, 0, 2, 1)
-#define INSIDE_ADDR IP(10, 0, 0, 1)
+#define OUTSIDE_ADDR CLUSTER_OUT
+#define INSIDE_ADDR CLUSTER_IN
 #define PEER IP(192, 0, 2, 99)
 #define CLIENT IP(10, 0, 0, 5)
-#define REMOTE IP(10, 9, 0, 7)		/* behind the peer */
 #define OWN_OUT IP(192, 0, 2, 10)	/* the member's own address outside */
 #define OWN_IN IP(10, 0, 0, 10)
 #define STRANGER IP(203, 0, 113, 4)
@@ -49,10 +48,18 @@ int world_live(struct espalier_bpf *obj, __u64 deadline_ns, __u32 leader);
 /* The identity that world_config() would write, to change it first. */
 struct esl_config world_config_of(enum door door);
 int world_identity(struct espalier_bpf *obj, const struct esl_config *identity);
+/* Take over all of the identity but the member id, and live. */
+void world_join(struct esl_config *c, enum door door);
 int world_own_add(struct espalier_bpf *obj, __u32 addr);
 int world_own_add6(struct espalier_bpf *obj, __u32 low);
+/* ESP to the outside address; of IPv4, of IPv6. */
 int world_sa_in(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa);
 int world_sa_in6(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa);
+/* ESP and AH of both families to both cluster addresses. */
+int world_sa_all(struct espalier_bpf *obj, __u32 spi, const struct esl_sa_in *sa);
+int world_sa_key(struct espalier_bpf *obj, const struct esl_sa_key *key, const struct esl_sa_in *sa);
+struct esl_config world_read_config(struct espalier_bpf *obj);
+int world_write_config(struct espalier_bpf *obj, const struct esl_config *c);
 __u64 world_now(void);
 
 /* The address of the frames with these last four bytes. */

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Every kind of packet at every door, one row each. */
-#include <bpf/bpf.h>
+/* What is not a matter of the packet's kind (xdp_kinds.c): the member's own
+ * addresses, frames that come back, tables, SAs, groups, lengths. */
 #include <stdio.h>
-#include <string.h>
 
 #include "drive.h"
-#include "slots.h"
 
 #define SPI_KNOWN 0x1001
 
@@ -15,155 +13,150 @@ struct xdp_row {
 	enum slots slots;
 	bool leader;
 	bool silent;		/* the deadline has passed */
+	bool changing;
 	struct frame_spec in;
 	struct expected out;
 };
 
-#define PASS(r) { XDP_PASS, ESL_##r, NULL }
-#define DROP(r) { XDP_DROP, ESL_##r, NULL }
+#define PASS(r) { XDP_PASS, ESL_##r }
+#define DROP(r) { XDP_DROP, ESL_##r }
 #define TAKE_OUT(r) { XDP_PASS, ESL_##r, MAC_OWN_OUT }
 #define TAKE_IN(r) { XDP_PASS, ESL_##r, MAC_OWN_IN }
 
+#define V6 .type = ESL_ETHERTYPE_IPV6
 #define ESP .protocol = ESL_IPPROTO_ESP, .spi = SPI_KNOWN, .seq = 77, .payload = 40
 #define AH .protocol = ESL_IPPROTO_AH, .spi = SPI_KNOWN, .seq = 77, .payload = 40
-#define NATT .protocol = ESL_IPPROTO_UDP, .sport = 4500, .dport = 4500, .payload = 40
+#define NATT .protocol = ESL_IPPROTO_UDP, .sport = 4500, .dport = 4500, .natt = true, .spi = SPI_KNOWN, .seq = 77, .payload = 40
 #define IKE .protocol = ESL_IPPROTO_UDP, .sport = 500, .dport = 500, .payload = 40
-#define ICMP(t) .protocol = ESL_IPPROTO_ICMP, .icmp_type = t, .payload = 40
+#define ECHO .protocol = ESL_IPPROTO_ICMP, .icmp_type = 8, .payload = 40
+#define UNREACHABLE .protocol = ESL_IPPROTO_ICMP, .icmp_type = 3, .payload = 40
 #define TCP .protocol = ESL_IPPROTO_TCP, .sport = 4242, .dport = 5001, .payload = 40
-#define ARP_FOR(a) .type = ESL_ETHERTYPE_ARP, .daddr = a, .pad = 18
-#define IPV6(a) .type = ESL_ETHERTYPE_IPV6, .daddr = a, .payload = 20
+#define UDP_SHORT .protocol = ESL_IPPROTO_UDP, .sport = 4242, .dport = 53
+#define IGMP .protocol = ESL_IPPROTO_IGMP, .payload = 8, .ihl = 6, .group = true
+#define MLD V6, .protocol = ESL_IPPROTO_ICMPV6, .icmp_type = 130, .chain = "H", .payload = 20, .group = true
 #define FROM_CLIENT .saddr = CLIENT, .daddr = REMOTE
+#define IN .dst = MAC_CLUSTER_IN
+#define OWN .dst = MAC_OWN_OUT
+#define GARBAGE .type = 0x1234, .payload = 50
 
 static const struct xdp_row rows[] = {
-	/* Outside NIC, cluster MAC. */
-	{ "outside, cluster MAC, ESP of mine", DOOR_OUTSIDE, MINE, .in = { ESP }, .out = TAKE_OUT(OWNED_ESP) },
-	{ "outside, cluster MAC, ESP of another", DOOR_OUTSIDE, OTHERS, .in = { ESP }, .out = DROP(FOREIGN_ESP) },
-	{ "outside, cluster MAC, ESP of nobody", DOOR_OUTSIDE, NOBODYS, .in = { ESP }, .out = DROP(NO_SLOT) },
-	{ "outside, cluster MAC, ESP of mine by the other table", DOOR_OUTSIDE, MINE_IN_TABLE_1, .in = { ESP }, .out = TAKE_OUT(OWNED_ESP) },
-	{ "outside, cluster MAC, ESP with IP options", DOOR_OUTSIDE, MINE, .in = { ESP, .ihl = 7 }, .out = TAKE_OUT(OWNED_ESP) },
-	{ "outside, cluster MAC, ESP with padding", DOOR_OUTSIDE, MINE, .in = { ESP, .pad = 9 }, .out = TAKE_OUT(OWNED_ESP) },
-	{ "outside, cluster MAC, ESP for the inside address", DOOR_OUTSIDE, OTHERS, .in = { ESP, .daddr = INSIDE_ADDR }, .out = DROP(FOREIGN_ESP) },
-	{ "outside, cluster MAC, ESP of an unknown SA", DOOR_OUTSIDE, MINE, .in = { ESP, .spi = 0xbad }, .out = DROP(SA_UNKNOWN) },
-	{ "outside, cluster MAC, ESP of mine, silent", DOOR_OUTSIDE, MINE, .silent = true, .in = { ESP }, .out = DROP(DEADLINE) },
-	{ "outside, cluster MAC, ESP of another, silent", DOOR_OUTSIDE, OTHERS, .silent = true, .in = { ESP }, .out = DROP(FOREIGN_ESP) },
-	{ "outside, cluster MAC, AH", DOOR_OUTSIDE, MINE, .in = { AH }, .out = DROP(UNSUPPORTED) },
-	{ "outside, cluster MAC, UDP 4500, ESP inside", DOOR_OUTSIDE, MINE, true, .in = { NATT }, .out = DROP(UNSUPPORTED) },
-	{ "outside, cluster MAC, UDP 4500, no payload", DOOR_OUTSIDE, MINE, true, .in = { NATT, .payload = 0 }, .out = DROP(UNSUPPORTED) },
-	{ "outside, cluster MAC, UDP 4500 with marker, leader", DOOR_OUTSIDE, MINE, true, .in = { NATT, .marker = true }, .out = TAKE_OUT(LOCAL_LEADER) },
-	{ "outside, cluster MAC, UDP 4500 with marker, other", DOOR_OUTSIDE, MINE, .in = { NATT, .marker = true }, .out = DROP(LOCAL_OTHER) },
-	{ "outside, cluster MAC, IKE, leader", DOOR_OUTSIDE, OTHERS, true, .in = { IKE }, .out = TAKE_OUT(LOCAL_LEADER) },
-	{ "outside, cluster MAC, IKE, other", DOOR_OUTSIDE, MINE, .in = { IKE }, .out = DROP(LOCAL_OTHER) },
-	{ "outside, cluster MAC, IKE, silent leader", DOOR_OUTSIDE, MINE, true, true, .in = { IKE }, .out = DROP(DEADLINE) },
-	{ "outside, cluster MAC, later fragment of IKE, leader", DOOR_OUTSIDE, OTHERS, true, .in = { IKE, .frag = 8 }, .out = TAKE_OUT(LOCAL_LEADER) },
-	{ "outside, cluster MAC, later fragment of IKE, other", DOOR_OUTSIDE, MINE, .in = { IKE, .frag = 8 }, .out = DROP(LOCAL_OTHER) },
-	{ "outside, cluster MAC, ICMP echo, leader", DOOR_OUTSIDE, OTHERS, true, .in = { ICMP(8) }, .out = TAKE_OUT(LOCAL_LEADER) },
-	{ "outside, cluster MAC, ICMP echo, other", DOOR_OUTSIDE, MINE, .in = { ICMP(8) }, .out = DROP(LOCAL_OTHER) },
-	{ "outside, cluster MAC, ICMP unreachable, every member", DOOR_OUTSIDE, OTHERS, .in = { ICMP(3) }, .out = TAKE_OUT(ICMP_ERROR) },
-	{ "outside, cluster MAC, ICMP time exceeded, every member", DOOR_OUTSIDE, OTHERS, .in = { ICMP(11) }, .out = TAKE_OUT(ICMP_ERROR) },
-	{ "outside, cluster MAC, ICMP parameter problem, every member", DOOR_OUTSIDE, OTHERS, .in = { ICMP(12) }, .out = TAKE_OUT(ICMP_ERROR) },
-	{ "outside, cluster MAC, ICMP type 4 is none of these", DOOR_OUTSIDE, MINE, .in = { ICMP(4) }, .out = DROP(LOCAL_OTHER) },
-	{ "outside, cluster MAC, ICMP error, silent", DOOR_OUTSIDE, MINE, .silent = true, .in = { ICMP(3) }, .out = DROP(DEADLINE) },
-	{ "outside, cluster MAC, later fragment of ICMP, other", DOOR_OUTSIDE, MINE, .in = { ICMP(3), .frag = 8 }, .out = DROP(LOCAL_OTHER) },
-	{ "outside, cluster MAC, plain of mine", DOOR_OUTSIDE, MINE, .in = { TCP, .daddr = REMOTE }, .out = TAKE_OUT(OWNED_PLAIN) },
-	{ "outside, cluster MAC, plain of another", DOOR_OUTSIDE, OTHERS, .in = { TCP, .daddr = REMOTE }, .out = DROP(FOREIGN_PLAIN) },
-	{ "outside, cluster MAC, ARP for the cluster, leader", DOOR_OUTSIDE, MINE, true, .in = { ARP_FOR(OUTSIDE_ADDR) }, .out = PASS(ARP_LEADER) },
-	{ "outside, cluster MAC, ARP for the cluster, other", DOOR_OUTSIDE, MINE, .in = { ARP_FOR(OUTSIDE_ADDR) }, .out = DROP(ARP_OTHER) },
-	{ "outside, cluster MAC, ARP for another", DOOR_OUTSIDE, MINE, .in = { ARP_FOR(STRANGER) }, .out = PASS(ARP) },
-	{ "outside, cluster MAC, IPv6", DOOR_OUTSIDE, MINE, true, .in = { IPV6(1) }, .out = DROP(NOT_IPV4) },
-	{ "outside, cluster MAC, VLAN tag", DOOR_OUTSIDE, MINE, true, .in = { .type = 0x8100, .payload = 50 }, .out = DROP(NOT_IPV4) },
-	{ "outside, cluster MAC, garbage", DOOR_OUTSIDE, MINE, true, .in = { .type = 0x1234, .payload = 50 }, .out = DROP(NOT_IPV4) },
-	{ "outside, cluster MAC, IP version 6 in an IPv4 frame", DOOR_OUTSIDE, MINE, .in = { ESP, .version = 6 }, .out = DROP(BAD_IP) },
-	{ "outside, cluster MAC, ihl 4", DOOR_OUTSIDE, MINE, .in = { ESP, .ihl = 4 }, .out = DROP(BAD_IP) },
-	{ "outside, cluster MAC, ihl 15 and all its options", DOOR_OUTSIDE, MINE, .in = { ESP, .ihl = 15 }, .out = TAKE_OUT(OWNED_ESP) },
-	{ "outside, cluster MAC, total length 19", DOOR_OUTSIDE, MINE, .in = { ESP, .tot_len = 19 }, .out = DROP(BAD_IP) },
-	{ "outside, cluster MAC, total length of the frame", DOOR_OUTSIDE, MINE, .in = { ESP, .tot_len = 68 }, .out = TAKE_OUT(OWNED_ESP) },
-	{ "outside, cluster MAC, total length one more", DOOR_OUTSIDE, MINE, .in = { ESP, .tot_len = 69 }, .out = DROP(SHORT_FRAME) },
-	{ "outside, cluster MAC, ESP of 8 bytes", DOOR_OUTSIDE, MINE, .in = { ESP, .tot_len = 28 }, .out = TAKE_OUT(OWNED_ESP) },
-	{ "outside, cluster MAC, ESP of 7 bytes", DOOR_OUTSIDE, MINE, .in = { ESP, .tot_len = 27 }, .out = DROP(BAD_ESP) },
-	{ "outside, cluster MAC of the inside, ESP", DOOR_OUTSIDE, MINE, .in = { ESP, .dst = MAC_CLUSTER_IN }, .out = DROP(CLUSTER_BY_UNICAST) },
+	/* Table and SA. */
+	{ "ESP of mine by the other table", DOOR_OUTSIDE, MINE_IN_TABLE_1, .in = { ESP }, .out = TAKE_OUT(OWNED_ESP) },
+	{ "IPv6 ESP of mine by the other table", DOOR_OUTSIDE, MINE_IN_TABLE_1, .in = { V6, ESP }, .out = TAKE_OUT(OWNED_ESP) },
+	{ "plain of mine by the other table", DOOR_INSIDE, MINE_IN_TABLE_1, .in = { TCP, FROM_CLIENT, IN }, .out = TAKE_IN(OWNED_PLAIN) },
+	{ "ESP of an unknown SA", DOOR_OUTSIDE, MINE, .in = { ESP, .spi = 0xbad }, .out = DROP(SA_UNKNOWN) },
+	{ "ESP of an unknown SA, another's", DOOR_OUTSIDE, OTHERS, .in = { ESP, .spi = 0xbad }, .out = DROP(FOREIGN_ESP) },
+	{ "IPv6 ESP of an unknown SA", DOOR_OUTSIDE, MINE, .in = { V6, ESP, .spi = 0xbad }, .out = DROP(SA_UNKNOWN) },
+	{ "AH of an unknown SA", DOOR_OUTSIDE, MINE, .in = { AH, .spi = 0xbad }, .out = DROP(SA_UNKNOWN) },
+	{ "NATT of an unknown SA", DOOR_OUTSIDE, MINE, .in = { NATT, .spi = 0xbad }, .out = DROP(SA_UNKNOWN) },
+	{ "AH with the SPI of an ESP SA", DOOR_OUTSIDE, MINE, .in = { AH, .spi = 0xe59 }, .out = DROP(SA_UNKNOWN) },
+	{ "NATT with the SPI of an ESP SA", DOOR_OUTSIDE, MINE, .in = { NATT, .spi = 0xe59 }, .out = TAKE_OUT(OWNED_NATT) },
+	{ "ESP with the SPI of an AH SA", DOOR_OUTSIDE, MINE, .in = { ESP, .spi = 0xa8 }, .out = DROP(SA_UNKNOWN) },
+	{ "IPv6 ESP with the SPI of an IPv4 SA", DOOR_OUTSIDE, MINE, .in = { V6, ESP, .spi = 0xe59 }, .out = DROP(SA_UNKNOWN) },
+	{ "ESP to the other address of the SPI", DOOR_OUTSIDE, MINE, .in = { ESP, .spi = 0xe59, .daddr = INSIDE_ADDR }, .out = DROP(SA_UNKNOWN) },
 
-	/* Outside NIC, the member's own MAC: no other door. */
-	{ "outside, own MAC, ESP for the cluster", DOOR_OUTSIDE, MINE, true, .in = { ESP, .dst = MAC_OWN_OUT }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "outside, own MAC, AH for the cluster", DOOR_OUTSIDE, MINE, true, .in = { AH, .dst = MAC_OWN_OUT }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "outside, own MAC, UDP 4500 for the cluster", DOOR_OUTSIDE, MINE, true, .in = { NATT, .dst = MAC_OWN_OUT }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "outside, own MAC, IKE for the cluster", DOOR_OUTSIDE, MINE, true, .in = { IKE, .dst = MAC_OWN_OUT }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "outside, own MAC, ICMP error for the cluster", DOOR_OUTSIDE, MINE, true, .in = { ICMP(3), .dst = MAC_OWN_OUT }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "outside, own MAC, ESP for the inside cluster address", DOOR_OUTSIDE, MINE, true, .in = { ESP, .dst = MAC_OWN_OUT, .daddr = INSIDE_ADDR }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "outside, own MAC, later ESP fragment for the cluster", DOOR_OUTSIDE, MINE, true, .in = { ESP, .dst = MAC_OWN_OUT, .frag = 8 }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "outside, own MAC, plain for the own address", DOOR_OUTSIDE, OTHERS, .silent = true, .in = { TCP, .dst = MAC_OWN_OUT, .daddr = OWN_OUT }, .out = PASS(OWN_ADDRESS) },
-	{ "outside, own MAC, ESP for the own address", DOOR_OUTSIDE, OTHERS, .in = { ESP, .dst = MAC_OWN_OUT, .daddr = OWN_OUT }, .out = PASS(OWN_ADDRESS) },
-	{ "outside, own MAC, plain to be forwarded", DOOR_OUTSIDE, MINE, true, .in = { TCP, .dst = MAC_OWN_OUT, .daddr = REMOTE }, .out = DROP(TRANSIT_BY_UNICAST) },
-	{ "outside, own MAC, ARP reply to the own address", DOOR_OUTSIDE, MINE, .in = { ARP_FOR(OWN_OUT), .dst = MAC_OWN_OUT, .operation = 2 }, .out = PASS(ARP) },
-	{ "outside, own MAC, ARP for the cluster, other", DOOR_OUTSIDE, MINE, .in = { ARP_FOR(OUTSIDE_ADDR), .dst = MAC_OWN_OUT }, .out = DROP(ARP_OTHER) },
-	{ "outside, own MAC, IPv6 for the own address", DOOR_OUTSIDE, MINE, .in = { IPV6(0x10), .dst = MAC_OWN_OUT }, .out = PASS(OWN_ADDRESS) },
-	{ "outside, own MAC, IPv6 to be forwarded", DOOR_OUTSIDE, MINE, .in = { IPV6(0x11), .dst = MAC_OWN_OUT }, .out = DROP(TRANSIT_BY_UNICAST) },
-	{ "outside, own MAC, garbage", DOOR_OUTSIDE, MINE, .in = { .type = 0x1234, .dst = MAC_OWN_OUT, .payload = 50 }, .out = PASS(OWN_ADDRESS) },
+	/* The outside scheme changes: owned IPsec stands still, the rest does not. */
+	{ "changing, ESP of mine", DOOR_OUTSIDE, MINE, .changing = true, .in = { ESP }, .out = DROP(CHANGING) },
+	{ "changing, AH of mine", DOOR_OUTSIDE, MINE, .changing = true, .in = { AH }, .out = DROP(CHANGING) },
+	{ "changing, NATT of mine", DOOR_OUTSIDE, MINE, .changing = true, .in = { NATT }, .out = DROP(CHANGING) },
+	{ "changing, IPv6 ESP of mine with a tag", DOOR_OUTSIDE, MINE, .changing = true, .in = { V6, ESP, .tags = 1 }, .out = DROP(CHANGING) },
+	{ "changing, ESP behind options", DOOR_OUTSIDE, MINE, .changing = true, .in = { ESP, .ihl = 7 }, .out = DROP(CHANGING) },
+	{ "changing, ESP of an unknown SA", DOOR_OUTSIDE, MINE, .changing = true, .in = { ESP, .spi = 0xbad }, .out = DROP(CHANGING) },
+	{ "changing, silent, ESP of mine", DOOR_OUTSIDE, MINE, .changing = true, .silent = true, .in = { ESP }, .out = DROP(DEADLINE) },
+	{ "changing, ESP of another", DOOR_OUTSIDE, OTHERS, .changing = true, .in = { ESP }, .out = DROP(FOREIGN_ESP) },
+	{ "changing, plain of mine", DOOR_INSIDE, MINE, .changing = true, .in = { TCP, FROM_CLIENT, IN }, .out = TAKE_IN(OWNED_PLAIN) },
+	{ "changing, IKE at the leader", DOOR_OUTSIDE, OTHERS, true, .changing = true, .in = { IKE }, .out = TAKE_OUT(LOCAL_LEADER) },
+	{ "changing, ICMP error", DOOR_OUTSIDE, OTHERS, .changing = true, .in = { UNREACHABLE }, .out = TAKE_OUT(ICMP_ERROR) },
 
-	/* Outside NIC, another station's MAC and broadcast. */
-	{ "outside, other MAC, ESP for the cluster", DOOR_OUTSIDE, MINE, true, .in = { ESP, .dst = MAC_OTHER }, .out = PASS(OTHER_MAC) },
-	{ "outside, other MAC, plain", DOOR_OUTSIDE, MINE, true, .in = { TCP, .dst = MAC_OTHER, .daddr = REMOTE }, .out = PASS(OTHER_MAC) },
-	{ "outside, other MAC, ARP for the cluster", DOOR_OUTSIDE, MINE, .in = { ARP_FOR(OUTSIDE_ADDR), .dst = MAC_OTHER }, .out = PASS(OTHER_MAC) },
-	{ "outside, broadcast, ESP for the cluster", DOOR_OUTSIDE, MINE, true, .in = { ESP, .dst = MAC_BROADCAST }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "outside, broadcast, plain", DOOR_OUTSIDE, MINE, true, .in = { TCP, .dst = MAC_BROADCAST, .daddr = REMOTE }, .out = PASS(GROUP) },
-	{ "outside, broadcast, ARP for the cluster, leader", DOOR_OUTSIDE, MINE, true, .in = { ARP_FOR(OUTSIDE_ADDR), .dst = MAC_BROADCAST }, .out = PASS(ARP_LEADER) },
-	{ "outside, broadcast, ARP for the cluster, silent leader", DOOR_OUTSIDE, MINE, true, true, .in = { ARP_FOR(OUTSIDE_ADDR), .dst = MAC_BROADCAST }, .out = DROP(ARP_OTHER) },
-	{ "outside, broadcast, ARP for the cluster, other", DOOR_OUTSIDE, MINE, .in = { ARP_FOR(OUTSIDE_ADDR), .dst = MAC_BROADCAST }, .out = DROP(ARP_OTHER) },
-	{ "outside, broadcast, ARP for the inside address, other", DOOR_OUTSIDE, MINE, .in = { ARP_FOR(INSIDE_ADDR), .dst = MAC_BROADCAST }, .out = DROP(ARP_OTHER) },
-	{ "outside, broadcast, ARP for another", DOOR_OUTSIDE, MINE, .in = { ARP_FOR(STRANGER), .dst = MAC_BROADCAST }, .out = PASS(ARP) },
-	{ "outside, broadcast, IPv6", DOOR_OUTSIDE, MINE, .in = { IPV6(1), .dst = MAC_BROADCAST }, .out = PASS(GROUP) },
-	{ "outside, broadcast, garbage", DOOR_OUTSIDE, MINE, .in = { .type = 0x1234, .dst = MAC_BROADCAST, .payload = 50 }, .out = PASS(GROUP) },
+	/* Sent by this member, and flooded back by the switch. */
+	{ "own frame, ESP of mine", DOOR_OUTSIDE, MINE, .in = { ESP, .src = MAC_OWN_OUT }, .out = DROP(OWN_FRAME) },
+	{ "own frame, IPv6 ESP of mine", DOOR_OUTSIDE, MINE, .in = { V6, ESP, .src = MAC_OWN_OUT }, .out = DROP(OWN_FRAME) },
+	{ "own frame, AH of mine", DOOR_OUTSIDE, MINE, .in = { AH, .src = MAC_OWN_OUT }, .out = DROP(OWN_FRAME) },
+	{ "own frame, NATT of mine, two tags", DOOR_OUTSIDE, MINE, .in = { NATT, .tags = 2, .src = MAC_OWN_OUT }, .out = DROP(OWN_FRAME) },
+	{ "own frame, ESP behind options", DOOR_OUTSIDE, MINE, .in = { ESP, .ihl = 7, .src = MAC_OWN_OUT }, .out = DROP(OWN_FRAME) },
+	{ "own frame, ESP of another", DOOR_OUTSIDE, OTHERS, .in = { ESP, .src = MAC_OWN_OUT }, .out = DROP(FOREIGN_ESP) },
+	{ "own frame, plain of mine", DOOR_INSIDE, MINE, .in = { TCP, FROM_CLIENT, IN, .src = MAC_OWN_IN }, .out = DROP(OWN_FRAME) },
+	{ "own frame, IPv6 plain of mine", DOOR_INSIDE, MINE, .in = { V6, TCP, FROM_CLIENT, IN, .src = MAC_OWN_IN }, .out = DROP(OWN_FRAME) },
+	{ "own frame, plain fragment of mine", DOOR_INSIDE, MINE, .in = { TCP, FROM_CLIENT, IN, .frag = 8, .src = MAC_OWN_IN }, .out = DROP(OWN_FRAME) },
+	{ "own frame, IKE at the leader", DOOR_OUTSIDE, MINE, true, .in = { IKE, .src = MAC_OWN_OUT }, .out = DROP(OWN_FRAME) },
+	{ "own frame, ICMP error", DOOR_OUTSIDE, MINE, .in = { UNREACHABLE, .src = MAC_OWN_OUT }, .out = DROP(OWN_FRAME) },
+	{ "own frame, silent", DOOR_OUTSIDE, MINE, .silent = true, .in = { ESP, .src = MAC_OWN_OUT }, .out = DROP(OWN_FRAME) },
+	{ "frame from the MAC of the other NIC", DOOR_OUTSIDE, MINE, .in = { ESP, .src = MAC_OWN_IN }, .out = TAKE_OUT(OWNED_ESP) },
+	{ "frame from the cluster MAC", DOOR_OUTSIDE, MINE, .in = { ESP, .src = MAC_CLUSTER_OUT }, .out = TAKE_OUT(OWNED_ESP) },
 
-	/* Inside NIC. */
-	{ "inside, cluster MAC, plain of mine", DOOR_INSIDE, MINE, .in = { TCP, FROM_CLIENT, .dst = MAC_CLUSTER_IN }, .out = TAKE_IN(OWNED_PLAIN) },
-	{ "inside, cluster MAC, plain of another", DOOR_INSIDE, OTHERS, .in = { TCP, FROM_CLIENT, .dst = MAC_CLUSTER_IN }, .out = DROP(FOREIGN_PLAIN) },
-	{ "inside, cluster MAC, plain of nobody", DOOR_INSIDE, NOBODYS, .in = { TCP, FROM_CLIENT, .dst = MAC_CLUSTER_IN }, .out = DROP(NO_SLOT) },
-	{ "inside, cluster MAC, plain of mine, silent", DOOR_INSIDE, MINE, .silent = true, .in = { TCP, FROM_CLIENT, .dst = MAC_CLUSTER_IN }, .out = DROP(DEADLINE) },
-	{ "inside, cluster MAC, plain fragment of mine", DOOR_INSIDE, MINE, .in = { TCP, FROM_CLIENT, .dst = MAC_CLUSTER_IN, .frag = 8 }, .out = TAKE_IN(OWNED_PLAIN) },
-	{ "inside, cluster MAC, plain fragment of another", DOOR_INSIDE, OTHERS, .in = { TCP, FROM_CLIENT, .dst = MAC_CLUSTER_IN, .frag = ESL_IP_MF }, .out = DROP(FOREIGN_PLAIN) },
-	{ "inside, cluster MAC, a host's own ESP in transit", DOOR_INSIDE, MINE, .in = { ESP, FROM_CLIENT, .dst = MAC_CLUSTER_IN }, .out = TAKE_IN(OWNED_PLAIN) },
-	{ "inside, cluster MAC, IP without any transport", DOOR_INSIDE, MINE, .in = { .protocol = 253, FROM_CLIENT, .dst = MAC_CLUSTER_IN }, .out = TAKE_IN(OWNED_PLAIN) },
-	{ "inside, cluster MAC, ESP for the cluster", DOOR_INSIDE, MINE, true, .in = { ESP, .dst = MAC_CLUSTER_IN }, .out = DROP(WRONG_SIDE) },
-	{ "inside, cluster MAC, ESP for the inside address", DOOR_INSIDE, MINE, true, .in = { ESP, .dst = MAC_CLUSTER_IN, .daddr = INSIDE_ADDR }, .out = DROP(WRONG_SIDE) },
-	{ "inside, cluster MAC, later ESP fragment for the cluster", DOOR_INSIDE, MINE, true, .in = { ESP, .dst = MAC_CLUSTER_IN, .frag = 8 }, .out = DROP(WRONG_SIDE) },
-	{ "inside, cluster MAC, AH for the cluster", DOOR_INSIDE, MINE, true, .in = { AH, .dst = MAC_CLUSTER_IN }, .out = DROP(WRONG_SIDE) },
-	{ "inside, cluster MAC, UDP 4500 for the cluster", DOOR_INSIDE, MINE, true, .in = { NATT, .dst = MAC_CLUSTER_IN }, .out = DROP(WRONG_SIDE) },
-	{ "inside, cluster MAC, ICMP echo, leader", DOOR_INSIDE, OTHERS, true, .in = { ICMP(8), .saddr = CLIENT, .dst = MAC_CLUSTER_IN, .daddr = INSIDE_ADDR }, .out = TAKE_IN(LOCAL_LEADER) },
-	{ "inside, cluster MAC, ICMP echo, other", DOOR_INSIDE, MINE, .in = { ICMP(8), .saddr = CLIENT, .dst = MAC_CLUSTER_IN, .daddr = INSIDE_ADDR }, .out = DROP(LOCAL_OTHER) },
-	{ "inside, cluster MAC, ICMP error, every member", DOOR_INSIDE, OTHERS, .in = { ICMP(3), .saddr = CLIENT, .dst = MAC_CLUSTER_IN, .daddr = INSIDE_ADDR }, .out = TAKE_IN(ICMP_ERROR) },
-	{ "inside, cluster MAC, ARP for the cluster, leader", DOOR_INSIDE, MINE, true, .in = { ARP_FOR(INSIDE_ADDR), .dst = MAC_CLUSTER_IN }, .out = PASS(ARP_LEADER) },
-	{ "inside, cluster MAC, IPv6", DOOR_INSIDE, MINE, true, .in = { IPV6(1), .dst = MAC_CLUSTER_IN }, .out = DROP(NOT_IPV4) },
-	{ "inside, cluster MAC of the outside, plain", DOOR_INSIDE, MINE, .in = { TCP, FROM_CLIENT }, .out = PASS(GROUP) },
-	{ "inside, own MAC, transit", DOOR_INSIDE, MINE, true, .in = { TCP, FROM_CLIENT, .dst = MAC_OWN_IN }, .out = DROP(TRANSIT_BY_UNICAST) },
+	/* Groups on the cluster MAC: queries are for every member's stack. */
+	{ "IGMP query, other", DOOR_OUTSIDE, OTHERS, .in = { IGMP }, .out = PASS(GROUP) },
+	{ "IGMP query, silent leader", DOOR_OUTSIDE, OTHERS, true, true, .in = { IGMP }, .out = PASS(GROUP) },
+	{ "IGMP query inside", DOOR_INSIDE, OTHERS, .in = { IGMP, IN }, .out = PASS(GROUP) },
+	{ "IGMP to a host behind", DOOR_INSIDE, OTHERS, .in = { IGMP, IN, .group = false, .daddr = REMOTE }, .out = DROP(FOREIGN_PLAIN) },
+	{ "IGMP to the cluster address, other", DOOR_INSIDE, MINE, .in = { IGMP, IN, .group = false, .daddr = INSIDE_ADDR }, .out = DROP(LOCAL_OTHER) },
+	{ "UDP to an IPv4 group is forwarded by its owner alone", DOOR_INSIDE, OTHERS, .in = { UDP_SHORT, IN, .group = true }, .out = DROP(FOREIGN_PLAIN) },
+	{ "MLD query, other", DOOR_OUTSIDE, OTHERS, .in = { MLD }, .out = PASS(GROUP) },
+	{ "MLD query, one tag", DOOR_INSIDE, OTHERS, .in = { MLD, IN, .tags = 1 }, .out = PASS(GROUP) },
+	{ "MLD query on a group's MAC", DOOR_OUTSIDE, OTHERS, .in = { MLD, .dst = "\x33\x33\0\0\0\1" }, .out = PASS(GROUP) },
+	{ "IGMP query on a group's MAC", DOOR_OUTSIDE, OTHERS, .in = { IGMP, .dst = "\x01\0\x5e\0\0\1" }, .out = PASS(GROUP) },
+
+	/* The member's own addresses. */
+	{ "outside, own MAC, plain for the own address", DOOR_OUTSIDE, OTHERS, .silent = true, .in = { TCP, OWN, .daddr = OWN_OUT }, .out = PASS(OWN_ADDRESS) },
+	{ "outside, own MAC, one tag, plain for the own address", DOOR_OUTSIDE, OTHERS, .in = { TCP, OWN, .daddr = OWN_OUT, .tags = 1 }, .out = PASS(OWN_ADDRESS) },
+	{ "outside, own MAC, ESP for the own address", DOOR_OUTSIDE, OTHERS, .in = { ESP, OWN, .daddr = OWN_OUT }, .out = PASS(OWN_ADDRESS) },
+	{ "outside, own MAC, IPv6 for the own address", DOOR_OUTSIDE, OTHERS, .in = { V6, TCP, OWN, .daddr = OWN_OUT }, .out = PASS(OWN_ADDRESS) },
+	{ "outside, own MAC, two tags, IPv6 for the own address", DOOR_OUTSIDE, OTHERS, .in = { V6, TCP, OWN, .daddr = OWN_OUT, .tags = 2 }, .out = PASS(OWN_ADDRESS) },
+	{ "outside, own MAC, IPv6 to be forwarded", DOOR_OUTSIDE, MINE, true, .in = { V6, TCP, OWN, .daddr = REMOTE }, .out = DROP(TRANSIT_BY_UNICAST) },
+	{ "outside, own MAC, two tags, ESP for the cluster", DOOR_OUTSIDE, MINE, true, .in = { ESP, OWN, .tags = 2 }, .out = DROP(CLUSTER_BY_UNICAST) },
+	{ "outside, own MAC, ESP for the inside cluster address", DOOR_OUTSIDE, MINE, true, .in = { ESP, OWN, .daddr = INSIDE_ADDR }, .out = DROP(CLUSTER_BY_UNICAST) },
+	{ "outside, own MAC, IPv6 ESP for the inside cluster address", DOOR_OUTSIDE, MINE, true, .in = { V6, ESP, OWN, .daddr = INSIDE_ADDR }, .out = DROP(CLUSTER_BY_UNICAST) },
+	{ "outside, own MAC, garbage", DOOR_OUTSIDE, MINE, .in = { GARBAGE, OWN }, .out = PASS(OWN_ADDRESS) },
+	{ "outside, broadcast, garbage", DOOR_OUTSIDE, MINE, .in = { GARBAGE, .dst = MAC_BROADCAST }, .out = PASS(GROUP) },
+	{ "outside, cluster MAC, garbage", DOOR_OUTSIDE, MINE, true, .in = { GARBAGE }, .out = DROP(NOT_IP) },
+	{ "outside, cluster MAC, plain for the own address", DOOR_OUTSIDE, OTHERS, .in = { TCP, .daddr = OWN_OUT }, .out = DROP(FOREIGN_PLAIN) },
 	{ "inside, own MAC, plain for the own address", DOOR_INSIDE, OTHERS, .silent = true, .in = { TCP, .saddr = CLIENT, .dst = MAC_OWN_IN, .daddr = OWN_IN }, .out = PASS(OWN_ADDRESS) },
-	{ "inside, own MAC, ESP for the cluster", DOOR_INSIDE, MINE, true, .in = { ESP, .dst = MAC_OWN_IN }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "inside, own MAC, AH for the cluster", DOOR_INSIDE, MINE, true, .in = { AH, .dst = MAC_OWN_IN }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "inside, own MAC of the outside NIC", DOOR_INSIDE, MINE, true, .in = { TCP, FROM_CLIENT, .dst = MAC_OWN_OUT }, .out = PASS(OTHER_MAC) },
-	{ "inside, own MAC, ARP reply", DOOR_INSIDE, MINE, .in = { ARP_FOR(OWN_IN), .dst = MAC_OWN_IN, .operation = 2 }, .out = PASS(ARP) },
-	{ "inside, own MAC, IPv6 to be forwarded", DOOR_INSIDE, MINE, .in = { IPV6(0x11), .dst = MAC_OWN_IN }, .out = DROP(TRANSIT_BY_UNICAST) },
-	{ "inside, other MAC, plain", DOOR_INSIDE, MINE, true, .in = { TCP, FROM_CLIENT, .dst = MAC_OTHER }, .out = PASS(OTHER_MAC) },
-	{ "inside, broadcast, plain for the cluster", DOOR_INSIDE, MINE, true, .in = { TCP, .saddr = CLIENT, .dst = MAC_BROADCAST, .daddr = INSIDE_ADDR }, .out = DROP(CLUSTER_BY_UNICAST) },
-	{ "inside, broadcast, plain", DOOR_INSIDE, MINE, true, .in = { TCP, FROM_CLIENT, .dst = MAC_BROADCAST }, .out = PASS(GROUP) },
-	{ "inside, broadcast, ARP for the cluster, other", DOOR_INSIDE, MINE, .in = { ARP_FOR(INSIDE_ADDR), .dst = MAC_BROADCAST }, .out = DROP(ARP_OTHER) },
+	{ "inside, MAC of the outside NIC", DOOR_INSIDE, MINE, true, .in = { TCP, FROM_CLIENT, OWN }, .out = PASS(OTHER_MAC) },
+	{ "other NIC, own MAC, plain", DOOR_NONE, MINE, true, .in = { TCP, OWN }, .out = PASS(INERT) },
 
-	/* A NIC that is neither. */
-	{ "other NIC, cluster MAC, ESP", DOOR_NONE, MINE, true, .in = { ESP }, .out = PASS(INERT) },
-	{ "other NIC, own MAC, plain", DOOR_NONE, MINE, true, .in = { TCP, .dst = MAC_OWN_OUT }, .out = PASS(INERT) },
+	/* What the length fields say of the frame. */
+	{ "ESP with padding", DOOR_OUTSIDE, MINE, .in = { ESP, .pad = 9 }, .out = TAKE_OUT(OWNED_ESP) },
+	{ "IPv6 ESP with padding", DOOR_OUTSIDE, MINE, .in = { V6, ESP, .pad = 9 }, .out = TAKE_OUT(OWNED_ESP) },
+	{ "total length of the frame", DOOR_OUTSIDE, MINE, .in = { ESP, .tot_len = 68 }, .out = TAKE_OUT(OWNED_ESP) },
+	{ "total length one more", DOOR_OUTSIDE, MINE, .in = { ESP, .tot_len = 69 }, .out = DROP(SHORT_FRAME) },
+	{ "total length one more, one tag", DOOR_OUTSIDE, MINE, .in = { ESP, .tot_len = 69, .tags = 1 }, .out = DROP(SHORT_FRAME) },
+	{ "total length one more, within the padding", DOOR_OUTSIDE, MINE, .in = { ESP, .tot_len = 69, .pad = 1 }, .out = TAKE_OUT(OWNED_ESP) },
+	{ "total length one more, another's", DOOR_OUTSIDE, OTHERS, .in = { ESP, .tot_len = 69 }, .out = DROP(FOREIGN_ESP) },
+	{ "payload length of the frame", DOOR_OUTSIDE, MINE, .in = { V6, ESP, .tot_len = 48 }, .out = TAKE_OUT(OWNED_ESP) },
+	{ "payload length one more", DOOR_OUTSIDE, MINE, .in = { V6, ESP, .tot_len = 49 }, .out = DROP(SHORT_FRAME) },
+	{ "payload length one more, behind a chain", DOOR_OUTSIDE, MINE, .in = { V6, ESP, .chain = "HD", .tot_len = 65 }, .out = DROP(SHORT_FRAME) },
+	{ "payload length one more, plain", DOOR_INSIDE, MINE, .in = { V6, TCP, FROM_CLIENT, IN, .tot_len = 61 }, .out = DROP(SHORT_FRAME) },
+	{ "total length one more, IKE at the leader", DOOR_OUTSIDE, MINE, true, .in = { IKE, .tot_len = 69 }, .out = DROP(SHORT_FRAME) },
+	{ "total length one more, ICMP error", DOOR_OUTSIDE, MINE, .in = { UNREACHABLE, .tot_len = 69 }, .out = DROP(SHORT_FRAME) },
+	{ "total length one more, echo at the leader", DOOR_INSIDE, MINE, true, .in = { ECHO, IN, .daddr = INSIDE_ADDR, .tot_len = 69 }, .out = DROP(SHORT_FRAME) },
 };
+
+static void add_sas(struct drive *d)
+{
+	static const struct esl_sa_in sa = { .index = 1 };
+	struct esl_sa_key ah = { esl_addr_from_ipv4(htonl(OUTSIDE_ADDR)), 0xa8, ESL_IPPROTO_AH };
+
+	world_sa_all(d->obj, SPI_KNOWN, &sa);
+	world_sa_in(d->obj, 0xe59, &sa);
+	world_sa_key(d->obj, &ah, &sa);
+}
 
 void test_xdp_rows(struct drive *d)
 {
-	static const struct esl_sa_in sa = { .index = 1 };
-
-	world_sa_in(d->obj, SPI_KNOWN, &sa);
+	add_sas(d);
 	world_own_add(d->obj, OWN_OUT);
 	world_own_add(d->obj, OWN_IN);
-	world_own_add6(d->obj, 0x10);
+	world_own_add6(d->obj, OWN_OUT);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct xdp_row *r = &rows[i];
+		struct esl_config c;
 		struct frame in;
 
 		world_config(d->obj, r->door);
 		world_slots(d->obj, r->slots, r->silent ? 1 : ~0ULL, r->leader);
+		c = world_read_config(d->obj);
+		c.changing = r->changing;
+		world_write_config(d->obj, &c);
 		frame_build(&in, &r->in);
 		expect_xdp(d, r->name, &in, &r->out);
 	}

@@ -104,6 +104,20 @@ Test(neighbour, arp_refused)
 	}
 }
 
+/* With a unicast cluster MAC its own announcement, flooded back, asks too. */
+Test(neighbour, arp_own_announcement)
+{
+	struct esl_port port = port_make();
+	struct arp_frame f, before;
+
+	port.cluster_mac[0] = 2;
+	memcpy(&f, arp_request, sizeof(f));
+	memcpy(f.arp.sha, port.cluster_mac, ESL_MAC_LEN);
+	before = f;
+	cr_expect(!esl_arp_answer(&port, &f.eth, &f.arp));
+	cr_expect_arr_eq(&f, &before, sizeof(f));
+}
+
 Test(neighbour, arp_without_cluster_address)
 {
 	struct esl_port port = port_make();
