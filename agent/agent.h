@@ -74,6 +74,7 @@ struct sync {
 /* Of options.c. */
 struct options_state {
 	sd_event_source *drain;
+	sd_event_source *release;
 	sd_event_source *tops;
 	bool sending;		/* the timer of the pages is on */
 	__u16 page;		/* the next one */

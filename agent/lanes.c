@@ -60,7 +60,8 @@ struct lane_jump lane_jump_to(const struct lane_state *s, __u64 round, __u64 ass
 
 __u64 lane_start_round(const struct lane_state *s, __u64 assigned)
 {
-	__u64 cluster = s->ahead ? s->ahead + REJOIN_ROUNDS : 0;
+	/* A sticky SA's member may have stood a round beyond. */
+	__u64 cluster = s->ahead ? s->ahead + REJOIN_ROUNDS + s->sticky : 0;
 
 	return max64(cluster, lane_round_beyond(s, assigned));
 }

@@ -176,11 +176,21 @@ static void settle(struct agent *a)
 	sadb_set_floors(a, a->change.target.epoch);
 	change_settle(&a->change);
 	publish(a);
-	__sync_synchronize();
-	esl_store(&a->pins.config->changing, 0);
+	/* A packet may have read the old table and not yet whether it is held. */
+	loop_again(a->options.release, DRAIN_NS);
 	if (!first)
-		say(LOG_NOTICE, "epoch %u: IPsec was held for %llu ms", a->change.active.epoch,
-		    (agent_now() - a->options.hold_ns) / NS_PER_MS);
+		say(LOG_NOTICE, "epoch %u: IPsec is held no longer, after %llu ms", a->change.active.epoch,
+		    (agent_now() + DRAIN_NS - a->options.hold_ns) / NS_PER_MS);
+}
+
+static int on_release(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct agent *a = data;
+
+	(void)source, (void)usec;
+	if (!a->change.holding && a->change.active.epoch)
+		esl_store(&a->pins.config->changing, 0);
+	return 0;
 }
 
 static void propose(struct agent *a, const struct options *wanted)
@@ -250,7 +260,11 @@ int options_start(struct agent *a)
 	s->hold_ns = agent_now();
 	err = loop_timer(a, &s->drain, DRAIN_NS, on_drained);
 	if (err >= 0)
+		err = loop_timer(a, &s->release, DRAIN_NS, on_release);
+	if (err >= 0)
 		err = loop_timer(a, &s->tops, 0, on_tops);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(s->release, SD_EVENT_OFF);
 	if (err < 0)
 		return err;
 	return sd_event_source_set_enabled(s->tops, SD_EVENT_OFF);
@@ -259,5 +273,6 @@ int options_start(struct agent *a)
 void options_stop(struct agent *a)
 {
 	sd_event_source_unref(a->options.drain);
+	sd_event_source_unref(a->options.release);
 	sd_event_source_unref(a->options.tops);
 }

@@ -94,6 +94,8 @@ static void on_change(void *data, enum xfrm_change change, const struct kernel_s
 		say(LOG_ERR, "SA 0x%08x: no memory for another SA", k->key.spi);
 		return;
 	}
+	if (sa->kernel.key_print && k->key_print && sa->kernel.key_print != k->key_print)
+		sadb_new_key(sa);
 	sa->kernel = *k;
 	sa->outbound = outbound;
 	sa->present = true;

@@ -85,6 +85,9 @@ void sadb_find_senders(struct agent *a);
 /* Call f for every SA. */
 void sadb_each(struct agent *a, void (*f)(const struct sa *sa, void *data), void *data);
 
+/* The kernel has the SPI with another key than before: what was known is of another SA. */
+void sadb_new_key(struct sa *sa);
+
 /* Read the tops of all inbound SAs from the kernel into sadb.tops. */
 int sadb_read_tops(struct agent *a);
 

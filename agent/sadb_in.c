@@ -9,9 +9,31 @@
 
 #define FLOORS_AT_ONCE 64
 
-static int write_record(struct agent *a, const struct sa *sa)
+/*
+ * The kernel knows the low half of a number only and takes it for the one
+ * nearest to its own top.  Where that lies more than 2^31 below the floor, an
+ * old packet would look new to the program and be taken for itself by the
+ * kernel: nothing is accepted before the SA is rekeyed.
+ */
+static bool is_shut(struct agent *a, struct sa *sa)
 {
-	struct esl_sa_in in = { .index = sa->index, .floor_set = !!sa->floor, .floor = sa->floor };
+	if (!sa->kernel.esn || sa->floor <= sa->kernel.seq || sa->floor - sa->kernel.seq < 1U << 31)
+		return false;
+	/* It may have gone on since it was read. */
+	return xfrm_read_counter(&a->xfrm, &sa->kernel) || sa->floor <= sa->kernel.seq ||
+	       sa->floor - sa->kernel.seq >= 1U << 31;
+}
+
+static int write_record(struct agent *a, struct sa *sa)
+{
+	bool shut = is_shut(a, sa);
+	struct esl_sa_in in = { .index = sa->index,
+				.floor_set = !!sa->floor,
+				.floor = shut ? UINT64_MAX : sa->floor };
+
+	if (shut)
+		say(LOG_ERR, "inbound SA 0x%08x: others are more than 2^31 numbers ahead: nothing is accepted before it is rekeyed",
+		    sa->key.spi);
 
 	return bpf_map_update_elem(a->pins.sa_in, &sa->key, &in, BPF_ANY);
 }
@@ -40,9 +62,9 @@ void sadb_open_inbound(struct agent *a, struct sa *sa)
 
 	if (sa->recorded)
 		return;
-	/* What was told before the kernel had the SA. */
-	if (sa->heard_epoch && sa->heard_epoch == a->change.active.epoch)
-		sa->floor = max64(sa->floor, sa->heard_top);
+	/* What was told before the kernel had the SA, or had it before: an IKE daemon
+	 * deletes and adds it with the same key when an address changes. */
+	sa->floor = max64(sa->floor, sa->heard_top);
 	err = sadb_take_index(a->sadb, sa);
 	if (!err)
 		err = write_record(a, sa);
@@ -54,12 +76,16 @@ void sadb_open_inbound(struct agent *a, struct sa *sa)
 
 void sadb_close_inbound(struct agent *a, struct sa *sa)
 {
-	sa->floor = sa->heard_top = sa->heard_epoch = 0;
 	if (!sa->recorded)
 		return;
 	bpf_map_delete_elem(a->pins.sa_in, &sa->key);
 	a->sadb->in_used[sa->index] = false;
 	sa->recorded = false;
+}
+
+void sadb_new_key(struct sa *sa)
+{
+	sa->floor = sa->heard_top = sa->heard_epoch = 0;
 }
 
 static void on_top(void *data, enum xfrm_change change, const struct kernel_sa *k)
@@ -90,8 +116,6 @@ void sadb_heard_top(struct agent *a, const struct announced_top *t, __u32 epoch,
 
 	if (!sa || sa->outbound)
 		return;
-	if (sa->heard_epoch != epoch)
-		sa->heard_top = 0;
 	sa->heard_epoch = epoch;
 	sa->heard_top = max64(sa->heard_top, t->top);
 	if (raise && sa->recorded)

@@ -34,7 +34,8 @@ int sadb_restore(struct agent *a)
 			return -ENOMEM;
 		sa->recorded = true;
 		sa->index = in.index;
-		sa->floor = in.floor_set ? in.floor : 0;
+		/* UINT64_MAX: shut, which is found again. */
+		sa->floor = in.floor_set && in.floor != UINT64_MAX ? in.floor : 0;
 		a->sadb->in_used[in.index] = true;
 	}
 	return 0;

@@ -90,6 +90,9 @@ static int flush(struct agent *a)
 {
 	a->sync.flushed_ns = agent_now();
 	send_rounds(a, false);
+	/* More than one message holds. */
+	if (a->sadb->dirty)
+		loop_again(a->sync.flush_later, FLUSH_GAP_NS);
 	return 0;
 }
 

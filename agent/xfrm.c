@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #define BUFFER_SIZE 32768
@@ -17,6 +18,20 @@ struct esl_addr xfrm_addr(const xfrm_address_t *a, __u16 family)
 		return esl_addr_from_ipv4(a->a4);
 	memcpy(r.byte, a->a6, sizeof(r.byte));
 	return r;
+}
+
+/* FNV-1a with a start that only this process knows. */
+static __u64 key_print(__u64 print, const struct nlattr *attr)
+{
+	const __u8 *byte = mnl_attr_get_payload(attr);
+	static __u64 start;
+
+	if (!start)
+		start = getrandom(&start, sizeof(start), 0) == sizeof(start) ? start | 1 : 0xcbf29ce484222325ULL;
+	print = print ? print : start;
+	for (size_t i = 0; i < mnl_attr_get_payload_len(attr); i++)
+		print = (print ^ byte[i]) * 0x100000001b3ULL;
+	return print ? print : 1;
 }
 
 static void take_replay(struct kernel_sa *sa, const struct nlattr *attr)
@@ -48,6 +63,11 @@ static void take_replay(struct kernel_sa *sa, const struct nlattr *attr)
 			return;
 		memcpy(&sa->mark, mnl_attr_get_payload(attr), sizeof(sa->mark));
 		sa->has_mark = true;
+		return;
+	case XFRMA_ALG_AEAD:
+	case XFRMA_ALG_AUTH_TRUNC:
+	case XFRMA_ALG_CRYPT:
+		sa->key_print = key_print(sa->key_print, attr);
 	}
 }
 

@@ -32,6 +32,7 @@ struct kernel_sa {
 	__u32 replay_window;
 	__u64 oseq;			/* last number assigned */
 	__u64 seq;			/* highest number accepted */
+	__u64 key_print;		/* tells keys apart within this process; 0: not told */
 	union {
 		struct xfrm_replay_state_esn esn_state;
 		__u8 esn_bytes[sizeof(struct xfrm_replay_state_esn) + 4 * XFRM_BITMAP_WORDS];

@@ -103,13 +103,15 @@ __attribute__((noinline)) int espalier_fragment(struct xdp_md *ctx, const struct
 	key = esl_frag_key(&p);
 	if (p.later_fragment) {
 		known = bpf_map_lookup_elem(&espalier_frag, &key);
-		return known ? (int)*known : 0;
+		return known ? (int)esl_frag_owner(f.config, *known) : 0;
 	}
 	owner = esl_first_owner(f.config, reason);
-	if (owner)
+	if (owner) {
+		owner = esl_frag_value(f.config, owner);
 		bpf_map_update_elem(&espalier_frag, &key, &owner, BPF_ANY);
-	else
+	} else {
 		bpf_map_delete_elem(&espalier_frag, &key);
+	}
 	return 0;
 }
 
@@ -120,9 +122,9 @@ static __always_inline int admit(const struct frame *f, const struct esl_packet 
 		return ESL_SHORT_FRAME;
 	if (!deadline_holds(f->config, bpf_ktime_get_boot_ns()))
 		return ESL_DEADLINE;
-	if (!is_in(ipsec_mask, reason))
-		return reason;
-	return f->config->changing ? ESL_CHANGING : admit_ipsec(p, reason);
+	if (f->config->changing && (is_in(ipsec_mask, reason) || reason == ESL_OWNED_FRAGMENT))
+		return ESL_CHANGING;
+	return is_in(ipsec_mask, reason) ? admit_ipsec(p, reason) : reason;
 }
 
 /*

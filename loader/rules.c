@@ -98,6 +98,18 @@ static void print_postrouting(FILE *out, const struct esl_conf *c, const struct 
 			c->side[ESL_OUTSIDE].device, f->ip, a->set);
 }
 
+/* Source NAT would take the cluster address away, by which guard and gate know
+ * these packets. In front of conntrack (-200), which then leaves them alone. */
+static void print_output(FILE *out, const struct esl_conf *c, const struct family *f,
+			 const struct addrs *a)
+{
+	(void)c;
+	if (a->count)
+		fprintf(out,
+			"		%1$s saddr { %2$s } meta l4proto { esp, ah } notrack\n"
+			"		%1$s saddr { %2$s } udp sport 4500 notrack\n", f->ip, a->set);
+}
+
 /*
  * To the gate.  The last two rules are for a VLAN tag that lies in the frame, as
  * below a second VLAN device: nft has no name for what is behind two tags.
@@ -152,6 +164,9 @@ char *esl_rules_text(const struct esl_conf *c)
 	fputs("	chain postrouting {\n"
 	      "		type filter hook postrouting priority -450; policy accept;\n", out);
 	print_chain(out, c, print_postrouting);
+	fputs("	chain output {\n"
+	      "		type filter hook output priority -300; policy accept;\n", out);
+	print_chain(out, c, print_output);
 	fprintf(out, "}\ntable netdev espalier {\n	chain egress {\n"
 		"		type filter hook egress device \"%s\" priority 0; policy accept;\n",
 		c->side[ESL_OUTSIDE].interface);

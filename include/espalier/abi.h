@@ -135,6 +135,8 @@ struct esl_frag_key {
 	__u32 protocol;		/* 0 for IPv6 */
 };
 
+/* In espalier_frag with the epoch of the table above it, << 2: in another epoch
+ * the first part may have had another owner. */
 enum esl_frag_owner {
 	ESL_FRAG_MINE = 1,	/* the first part was taken here */
 	ESL_FRAG_OTHER,		/* the first part is IPsec of another member */

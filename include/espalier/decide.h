@@ -180,6 +180,9 @@ esl_inline int esl_decide_local(const struct esl_config *c, __u32 role, const st
 {
 	enum esl_kind kind = esl_kind_of(p, true);
 
+	if (p->protocol == ESL_IPPROTO_COMP || p->protocol == ESL_IPPROTO_IPIP ||
+	    p->protocol == ESL_IPPROTO_IPV6)
+		return ESL_LOCAL_TUNNEL;
 	if (role != ESL_OUTSIDE && (esl_is_ipsec(kind) || kind == ESL_KIND_KEEPALIVE))
 		return ESL_WRONG_SIDE;
 	if (p->later_fragment)
@@ -199,6 +202,17 @@ esl_inline int esl_decide_local(const struct esl_config *c, __u32 role, const st
 	default:
 		return esl_for_leader(c, ESL_LOCAL_LEADER, ESL_LOCAL_OTHER);
 	}
+}
+
+/* The value of espalier_frag, and what it says in this epoch. */
+esl_inline __u32 esl_frag_value(const struct esl_config *c, __u32 owner)
+{
+	return esl_table(c)->epoch << 2 | owner;
+}
+
+esl_inline __u32 esl_frag_owner(const struct esl_config *c, __u32 value)
+{
+	return (value ^ esl_frag_value(c, 0)) < 4 ? value & 3 : ESL_FRAG_OTHER;
 }
 
 /* What a member remembers of a first fragment that it gave this reason: the

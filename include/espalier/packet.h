@@ -28,14 +28,17 @@
 #define ESL_IPPROTO_HOPOPTS 0
 #define ESL_IPPROTO_ICMP 1
 #define ESL_IPPROTO_IGMP 2
+#define ESL_IPPROTO_IPIP 4
 #define ESL_IPPROTO_TCP 6
 #define ESL_IPPROTO_UDP 17
+#define ESL_IPPROTO_IPV6 41
 #define ESL_IPPROTO_ROUTING 43
 #define ESL_IPPROTO_FRAGMENT 44
 #define ESL_IPPROTO_ESP 50
 #define ESL_IPPROTO_AH 51
 #define ESL_IPPROTO_ICMPV6 58
 #define ESL_IPPROTO_DSTOPTS 60
+#define ESL_IPPROTO_COMP 108	/* RFC 3173 */
 #define ESL_PORT_NATT 4500	/* RFC 3948 */
 #define ESL_ICMPV6_NS 135	/* RFC 4861: neighbour solicitation and advertisement */
 #define ESL_ICMPV6_NA 136
@@ -121,7 +124,7 @@ struct esl_packet {
 	__u32 id;		/* shared by the fragments of a packet */
 	__u32 family;		/* 4 or 6 */
 	__u32 protocol;
-	bool options;		/* IPv4 with options */
+	bool options;		/* IPv4 with options, IPv6 with a fragment header */
 	bool fragment;		/* part of a larger packet */
 	bool later_fragment;	/* ... and not the first part */
 };
@@ -228,6 +231,10 @@ esl_inline int esl_parse_ipv4(const void *l3, const void *end, struct esl_packet
 	esl_read_ipv4(ip, ihl, end, p);
 	if ((ip->version_ihl & 0xf0) != 0x40 || ihl < sizeof(*ip) || p->len < ihl)
 		return ESL_BAD_IP;
+	/* Linux joins such a fragment without its odd bytes, so that others would
+	 * stand where this parser read ports, SPI or number. */
+	if (ip->frag & esl_htons(ESL_IP_MF) && (p->len - ihl) % 8)
+		return ESL_BAD_IP;
 	return 0;
 }
 
@@ -263,6 +270,10 @@ esl_inline int esl_skip_extension(struct esl_packet *p)
 	if ((const void *)(x + 1) > p->end)
 		return ESL_SHORT_FRAME;
 	if (p->protocol == ESL_IPPROTO_FRAGMENT) {
+		/* Of two the stack would go by the other one's id. */
+		if (p->options)
+			return ESL_BAD_CHAIN;
+		p->options = true;
 		p->fragment |= !!(x->frag & esl_htons(ESL_IPV6_OFFSET | ESL_IPV6_MF));
 		p->later_fragment |= !!(x->frag & esl_htons(ESL_IPV6_OFFSET));
 		p->id = x->id;

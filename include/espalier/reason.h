@@ -50,6 +50,7 @@
 	X(TRANSIT_BY_UNICAST, "transit_by_unicast", DROP, "to be forwarded, but sent to this member's own MAC") \
 	X(OWN_FRAME, "own_frame", DROP, "sent by this member, and flooded back by the switch")      \
 	X(WRONG_SIDE, "wrong_side", DROP, "ESP, AH or UDP 4500 for a cluster address from the inside") \
+	X(LOCAL_TUNNEL, "local_tunnel", DROP, "IPComp or IP in IP for a cluster address: IPsec could come out of it") \
 	X(NAT_KEEPALIVE, "nat_keepalive", DROP, "NAT keep-alive for a cluster address: it has done its work on the way") \
 	X(NOT_IP, "not_ip", DROP, "sent to the cluster MAC, but neither IPv4, IPv6 nor ARP")        \
 	X(SHORT_FRAME, "short_frame", DROP, "frame ends before its headers do")                     \

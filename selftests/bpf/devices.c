@@ -31,7 +31,7 @@
 #include "probe.skel.h"
 
 #define WAIT_US 100
-#define WAIT_TRIES 20000	/* two seconds */
+#define WAIT_TRIES 20000
 #define SPI_WEST 0x6001
 
 struct devices {

@@ -37,6 +37,7 @@ struct frame_spec {
 	__u16 tot_len;		/* claimed, 0: the true one; of IPv6 the payload length */
 	bool tot_len_0;		/* claim 0, as a packet of several segments may */
 	__u16 payload;		/* bytes behind the transport header */
+	bool empty;		/* a test that fills in a payload shall not */
 	__u16 pad;		/* bytes behind the packet */
 	__u16 cut;		/* length of the frame, 0: all */
 	__u16 operation;	/* ARP */

@@ -49,7 +49,7 @@ static const struct step both[] = {
 	{ "IKE, later", { IKE, LAST(15) }, ESL_G_FRAGMENT },
 	{ "IKE on 4500, first", { IKE4500, FIRST(16) }, ESL_G_PLAIN },
 	{ "IKE on 4500, later", { IKE4500, LAST(16) }, ESL_G_FRAGMENT },
-	{ "UDP 4500, first too short to tell", { .protocol = ESL_IPPROTO_UDP, .sport = 4500, FIRST(16), .payload = 3 }, ESL_G_MALFORMED },
+	{ "UDP 4500, first too short to tell", { .protocol = ESL_IPPROTO_UDP, .sport = 4500, FIRST(16), .empty = true }, ESL_G_MALFORMED },
 	{ "UDP 4500, later of it", { IKE4500, LAST(16) }, ESL_G_FRAGMENT_UNKNOWN },
 };
 
@@ -88,7 +88,7 @@ static void tell(struct drive *d, __u16 type, const struct step *steps, size_t c
 		s.type = type;
 		s.saddr = s.saddr ? s.saddr : OUTSIDE_ADDR;
 		s.daddr = s.daddr ? s.daddr : PEER;
-		s.payload = s.payload ? s.payload : 40;
+		s.payload = s.payload || s.empty ? s.payload : 40;
 		if (type == ESL_ETHERTYPE_IPV6) {
 			s.chain = s.frag && !s.chain ? "F" : s.chain;
 			s.frag = (__u16)((s.frag & ESL_IP_OFFSET) << 3 | !!(s.frag & ESL_IP_MF));

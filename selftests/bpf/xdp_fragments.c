@@ -65,7 +65,7 @@ static const struct step ipsec[] = {
 	{ "ESP, first while changing", CHANGING_OWNER, { ESP, FIRST(3) }, ESL_CHANGING },
 	{ "ESP, last of a first refused", OWNER, { ESP, LAST(3) }, ESL_FRAGMENT_UNKNOWN },
 	{ "ESP, first of mine before the change", OWNER, { ESP, FIRST(4) }, ESL_OWNED_ESP },
-	{ "ESP, last of it while changing", CHANGING_OWNER, { ESP, LAST(4) }, ESL_OWNED_FRAGMENT },
+	{ "ESP, last of it while changing", CHANGING_OWNER, { ESP, LAST(4) }, ESL_CHANGING },
 	{ "ESP, first below the floor", OWNER, { ESP, FIRST(4), .spi = SPI_FLOOR, .seq = FLOOR }, ESL_BELOW_FLOOR },
 	{ "ESP, last of a first below the floor", OWNER, { ESP, LAST(4) }, ESL_FRAGMENT_UNKNOWN },
 	{ "ESP, a whole packet", OWNER, { ESP, .id = 5 }, ESL_OWNED_ESP },
@@ -102,7 +102,7 @@ static const struct step leader[] = {
 	{ "NATT of another, first with the id of IKE", LEADER, { NATT, FIRST(4) }, ESL_FOREIGN_NATT },
 	{ "NATT of another, and its last", LEADER, { NATT, LAST(4) }, ESL_FRAGMENT_UNKNOWN },
 	{ "IKE, last before its first", LEADER, { IKE, LAST(6) }, ESL_LOCAL_LEADER },
-	{ "UDP first of 4 bytes behind the ports' header", LEADER, { .protocol = ESL_IPPROTO_UDP, .dport = 4500, FIRST(7), .payload = 3 }, ESL_BAD_UDP },
+	{ "UDP first that ends with its header", LEADER, { .protocol = ESL_IPPROTO_UDP, .dport = 4500, FIRST(7), .empty = true }, ESL_BAD_UDP },
 	{ "UDP, last of a first that nobody may have", LEADER, { UDP, LAST(7) }, ESL_FRAGMENT_UNKNOWN },
 	{ "NATT, first of an SA that is not here", OWNING_LEADER, { NATT, FIRST(8), .spi = 0xbad }, ESL_SA_UNKNOWN },
 	{ "NATT, and its last", OWNING_LEADER, { NATT, LAST(8) }, ESL_FRAGMENT_UNKNOWN },
@@ -210,7 +210,7 @@ static struct frame_spec of_family(const struct step *s, const struct story *sto
 
 	in.type = story->type;
 	in.dst = door_of(s, story) == DOOR_OUTSIDE ? MAC_CLUSTER_OUT : MAC_CLUSTER_IN;
-	if (!in.payload)
+	if (!in.payload && !in.empty)
 		in.payload = 40;
 	if (in.type == ESL_ETHERTYPE_IPV6) {
 		if (in.frag && !in.chain)

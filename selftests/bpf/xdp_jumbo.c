@@ -51,6 +51,8 @@ static void build(struct frame *f, const struct jumbo_row *r, __u32 len)
 	struct frame_spec s = r->in;
 
 	frame_build(f, &s);
+	if (s.frag & ESL_IP_MF)
+		len -= (len - frame_l3(f) - 20) % 8;
 	s.tot_len = (__u16)((int)(len - frame_l3(f) - (s.type ? 40 : 0)) + r->claims_more);
 	frame_build(f, &s);
 	for (; f->len < len; f->len++)

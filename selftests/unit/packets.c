@@ -134,6 +134,9 @@ static void put_ipv4(struct packet *p, const struct packet_spec *s)
 	for (int i = 5; i < ihl; i++)
 		put32(p, 0x01010101);
 	put_transport(p, s);
+	/* All fragments but the last have a multiple of 8 bytes. */
+	if (s->frag & ESL_IP_MF && !s->l4_len && !s->claim && !s->claim_none)
+		put_filler(p, -(p->len - p->l3 - 4u * (ihl > 5 ? ihl : 5)) % 8);
 	patch16(p, p->l3 + offsetof(struct esl_ipv4, tot_len), claim(s, p->len - p->l3));
 }
 
