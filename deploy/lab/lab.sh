@@ -13,6 +13,7 @@
 #   one SA per direction: 0x1000 cluster -> peer, 0x2000 peer -> cluster
 #
 # The bridges stand in a namespace of their own, sw, and flood multicast MACs.
+# The variables below add what else a gateway meets; kinds.sh has the other SAs.
 
 LAB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB_BUILD=${LAB_BUILD:-$LAB_ROOT/build}
@@ -28,9 +29,20 @@ LAB_MODE=${LAB_MODE:-native}
 # "--immediate-mode -U" where captures_settle cannot be used; it costs a lot
 LAB_IMMEDIATE=
 LAB_EVIL=0	# 1: an attacker on all three switches
+LAB_IPV6=${LAB_IPV6:-0}	# 1: fd00:10:1::/64 inside, fd00:192::/64 outside, the cluster is ::1 of both
+LAB_VLAN=${LAB_VLAN:-0}	# 1: addresses on VLAN devices only, tags 100 inside and 200 outside
+LAB_ROUTER=${LAB_ROUTER:-0}	# 1: a second way to the peer, over a router and a cable of a smaller MTU
+LAB_MTU=${LAB_MTU:-1500}
+LAB_MAC_MODE=${LAB_MAC_MODE:-multicast}
+LAB_ANSWER=${LAB_ANSWER:-agent}	# xdp: needs a program at the far end of a member's cables too
+LAB_SCHEME=${LAB_SCHEME:-packet-hash}
 LAB_PIDS=()
 LAB_CAPTURES=()
 declare -A LAB_AGENT=() LAB_CAPTURED=() LAB_SETTLED=() LAB_SETTLED_AT=()
+declare -A LAB_NET=([br-in]=10.1.0 [br-out]=192.0.2 [br-mgmt]=198.18.0)
+declare -A LAB_NET6=([br-in]=fd00:10:1: [br-out]=fd00:192:)
+declare -A LAB_TAG=([br-in]=100 [br-out]=200)
+. "$LAB_ROOT/deploy/lab/kinds.sh"
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'lab: %s\n' "$*" >&2; exit 1; }
@@ -58,59 +70,111 @@ wait_for() {
 	done
 }
 
-members() { seq 0 $((LAB_MEMBERS - 1)); }
+members() {
+	local i
+	for ((i = 0; i < LAB_MEMBERS; i++)); do echo "$i"; done
+}
 
 # Starting a program is slow in an emulated machine: one `ip -batch` a machine.
 # batch NS: run the lines of stdin in a namespace
 batch() { ip -n "esp-$1" -batch -; }
 
-# Every cable: namespace, device, address, bridge.
+# Every cable: namespace, device, host part of its addresses, bridge.
 cables() {
 	local i
-	echo client eth0 10.1.0.100/24 br-in
-	echo peer eth0 192.0.2.2/24 br-out
+	echo client eth0 100 br-in
+	echo peer eth0 2 br-out
 	if ((LAB_EVIL)); then
-		echo evil mgmt0 198.18.0.99/24 br-mgmt
-		echo evil out0 192.0.2.99/24 br-out
-		echo evil in0 10.1.0.99/24 br-in
+		echo evil mgmt0 99 br-mgmt
+		echo evil out0 99 br-out
+		echo evil in0 99 br-in
 	fi
+	((!LAB_ROUTER)) || echo router out0 254 br-out
 	for i in $(members); do
-		echo "m$i in0 10.1.0.1$((i + 1))/24 br-in"
-		echo "m$i out0 192.0.2.1$((i + 1))/24 br-out"
-		echo "m$i mgmt0 198.18.0.1$((i + 1))/24 br-mgmt"
+		echo "m$i in0 1$((i + 1)) br-in"
+		echo "m$i out0 1$((i + 1)) br-out"
+		echo "m$i mgmt0 1$((i + 1)) br-mgmt"
 	done
 }
 
-machines() { echo client peer $( ((LAB_EVIL)) && echo evil) $(members | sed 's/^/m/'); }
+machines() {
+	local i
+	echo client peer
+	((!LAB_EVIL)) || echo evil
+	((!LAB_ROUTER)) || echo router
+	for i in $(members); do echo "m$i"; done
+}
+
+# l3_device DEVICE BRIDGE: the one that has the addresses
+l3_device() {
+	if ((LAB_VLAN)) && [[ ${LAB_TAG[$2]-} ]]; then echo "$1.${LAB_TAG[$2]}"; else echo "$1"; fi
+}
+
+# interface DEVICE HOST BRIDGE: what makes an interface of the end of a cable
+interface() {
+	local l3
+	l3=$(l3_device "$1" "$3")
+	echo "link set $1 up"
+	[[ $l3 == "$1" ]] ||
+		printf '%s\n' "link add link $1 name $l3 type vlan id ${LAB_TAG[$3]}" "link set $l3 up"
+	echo "addr add ${LAB_NET[$3]}.$2/24 dev $l3"
+	((!LAB_IPV6)) || [[ ! ${LAB_NET6[$3]-} ]] || echo "addr add ${LAB_NET6[$3]}:$2/64 dev $l3 nodad"
+}
 
 lab_cabling() {
-	local ns dev addr bridge
+	local ns dev host bridge owner
 	for ns in sw $(machines); do echo "netns add esp-$ns"; done | ip -batch -
+	((!LAB_IPV6)) || for ns in $(machines); do no_dad "$ns"; done
 	{
 		for bridge in br-in br-out br-mgmt; do
 			echo "link add $bridge type bridge mcast_snooping 0"
 			echo "link set $bridge up"
 		done
-		cables | while read -r ns dev addr bridge; do
-			echo "link add $dev netns esp-$ns type veth peer name $ns-$bridge"
+		cables | while read -r ns dev host bridge; do
+			echo "link add $dev mtu $LAB_MTU netns esp-$ns type veth peer name $ns-$bridge mtu $LAB_MTU"
 			echo "link set $ns-$bridge master $bridge up"
 		done
-	} | batch sw
+		[[ $LAB_ANSWER != xdp || $LAB_MODE != native ]] || pass_programs
+	} | in_ns sw ip -batch -
+	((!LAB_VLAN)) || tags_in_frames
 	for ns in $(machines); do
 		{
 			echo "link set lo up"
-			cables | while read -r owner dev addr bridge; do
-				[[ $owner != "$ns" ]] || printf '%s\n' "link set $dev up" "addr add $addr dev $dev"
+			cables | while read -r owner dev host bridge; do
+				[[ $owner != "$ns" ]] || interface "$dev" "$host" "$bridge"
 			done
 			routes "$ns"
 		} | batch "$ns"
 	done
+	((!LAB_ROUTER)) || lab_router
 	one_queue client
 	one_queue peer
 	# A receiver that is scheduled late must not be taken for a lossy network.
 	# These are the whole machine's: lab_down puts the old ones back.
 	sysctl net.core.rmem_max net.core.rmem_default net.core.netdev_max_backlog >"$LAB_RUN/sysctl"
 	sysctl -qw net.core.rmem_max=4194304 net.core.rmem_default=4194304 net.core.netdev_max_backlog=10000
+}
+
+# Addresses are good at once: nobody else is here who could have them.
+no_dad() {
+	in_ns "$1" sh -c 'for d in all default; do echo 0 >/proc/sys/net/ipv6/conf/$d/accept_dad; done'
+}
+
+# A frame that XDP_TX sends back into a veth arrives only where the far end has
+# a program as well.
+pass_programs() {
+	cables | while read -r ns _ _ bridge; do
+		[[ $ns != m* ]] ||
+			echo "link set dev $ns-$bridge xdpdrv obj $LAB_BUILD/selftests/obj/pass.bpf.o sec xdp.frags"
+	done
+}
+
+# A veth would carry the tag beside the frame, where no program sees it.
+tags_in_frames() {
+	cables | while read -r ns dev _ bridge; do
+		in_ns "$ns" ethtool -K "$dev" txvlan off rxvlan off
+		in_ns sw ethtool -K "$ns-$bridge" txvlan off rxvlan off
+	done >/dev/null
 }
 
 # A real NIC puts the packets of one SA into one queue, in order; a veth would
@@ -122,13 +186,23 @@ one_queue() {
 
 routes() {
 	case $1 in
-	client) echo "route add default via 10.1.0.1" ;;
-	peer)
-		echo "addr add 10.2.0.1/24 dev lo"
-		echo "route add 10.1.0.0/24 via 192.0.2.1 src 10.2.0.1"
+	client)
+		echo "route add default via 10.1.0.1"
+		((!LAB_IPV6)) || echo "route add default via fd00:10:1::1"
 		;;
-	m*) echo "route add 10.2.0.0/24 via 192.0.2.2" ;;
+	peer)
+		kinds_behind_peer
+		echo "route add 10.1.0.0/24 via 192.0.2.1 src 10.2.0.1"
+		((!LAB_IPV6)) || echo "route add fd00:10:1::/64 via fd00:192::1"
+		;;
+	m*) kinds_routes ;;
 	esac
+}
+
+conf_side() { # DEVICE BRIDGE
+	printf 'address = "%s.1"; scheme = "%s";' "${LAB_NET[$2]}" "$LAB_SCHEME"
+	((!LAB_IPV6)) || printf ' address6 = "%s:1";' "${LAB_NET6[$2]}"
+	((!LAB_VLAN)) || printf ' device = "%s";' "$(l3_device "$1" "$2")"
 }
 
 # member_conf I [BLOCK]: its configuration file, printed
@@ -136,8 +210,8 @@ member_conf() {
 	local i=$1 block=${2:-$LAB_BLOCK} j comma=
 	cat <<-CONF
 		member = $i;
-		inside = { interface = "in0"; address = "10.1.0.1"; };
-		outside = { interface = "out0"; address = "192.0.2.1"; };
+		inside = { interface = "in0"; $(conf_side in0 br-in) };
+		outside = { interface = "out0"; $(conf_side out0 br-out) };
 		members = (
 	CONF
 	for j in $(members); do
@@ -148,44 +222,14 @@ member_conf() {
 		);
 		block = $block;
 		mode = "$LAB_MODE";
+		mac_mode = "$LAB_MAC_MODE";
+		answer = "$LAB_ANSWER";
 		renew_ms = $LAB_RENEW_MS;
 		lease_ms = $LAB_LEASE_MS;
 		secret = "$LAB_RUN/secret";
 		bpffs = "$LAB_BPFFS/m$i";
 		run = "$LAB_RUN/m$i";
 	CONF
-}
-
-# One SA per direction, the same on every member, as `ip xfrm` has it.
-sa_pair() { # OUT-KEY IN-KEY
-	local common="replay-window $LAB_WINDOW flag esn aead rfc4106(gcm(aes))"
-	echo "xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1000 reqid 1 mode tunnel $common $1 128"
-	echo "xfrm state add src 192.0.2.2 dst 192.0.2.1 proto esp spi 0x2000 reqid 2 mode tunnel $common $2 128"
-}
-
-policy() { # DIR SRC DST TUNNEL-SRC TUNNEL-DST REQID
-	echo "xfrm policy add dir $1 src $2 dst $3 tmpl src $4 dst $5 proto esp reqid $6 mode tunnel"
-}
-
-random_key() { printf '0x'; od -An -N20 -tx1 /dev/urandom | tr -d ' \n'; }
-
-lab_sas() {
-	local out in i
-	out=$(random_key)
-	in=$(random_key)
-	for i in $(members); do
-		{
-			sa_pair "$out" "$in"
-			policy out 10.1.0.0/24 10.2.0.0/24 192.0.2.1 192.0.2.2 1
-			policy fwd 10.2.0.0/24 10.1.0.0/24 192.0.2.2 192.0.2.1 2
-			policy in 10.2.0.0/24 10.1.0.0/24 192.0.2.2 192.0.2.1 2
-		} | batch "m$i"
-	done
-	{
-		sa_pair "$out" "$in"
-		policy out 10.2.0.0/24 10.1.0.0/24 192.0.2.2 192.0.2.1 2
-		policy in 10.1.0.0/24 10.2.0.0/24 192.0.2.1 192.0.2.2 1
-	} | batch peer
 }
 
 espalier() { # member I, then the command's words
@@ -351,10 +395,11 @@ facts() {
 	local out=$1 i
 	in_ns peer cat /proc/net/xfrm_stat >"$out/peer.xfrm_stat"
 	ip -n esp-peer -s xfrm state >"$out/peer.sas"
+	ip -n esp-sw -s -j link show >"$out/sw.links.json"
 	for i in $(members); do
 		espalier "$i" status --json >"$out/m$i.status.json" || :
 		in_ns "m$i" cat /proc/net/xfrm_stat >"$out/m$i.xfrm_stat"
 		cp "$LAB_RUN/m$i/agent.log" "$out/m$i.agent.log"
-		ip -n "esp-m$i" -j link show >"$out/m$i.links.json"
+		ip -n "esp-m$i" -s -j link show >"$out/m$i.links.json"
 	done
 }

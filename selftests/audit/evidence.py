@@ -3,6 +3,7 @@
 peer second, never the cluster's own counters for a limit."""
 
 import glob
+import ipaddress
 import json
 import os
 import re
@@ -11,12 +12,12 @@ from collections import Counter, namedtuple
 import pcap
 
 CLUSTER, PEER = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])
+CLUSTER6 = ipaddress.ip_address("fd00:192::1").packed
 BEHIND_PEER = bytes([10, 2, 0, 1])
-OUTBOUND_SPI = 0x1000
 
 Sent = namedtuple("Sent", "total duplicates outside_lane shares")
 Udp = namedtuple("Udp", "packets seconds loss_percent")
-Stream = namedtuple("Stream", "packets seconds loss_percent duplicated reordered")
+Stream = namedtuple("Stream", "packets seconds lost loss_percent duplicated reordered")
 
 
 def percent(counter, members):
@@ -46,13 +47,13 @@ class Evidence:
         with open(self.path(name)) as f:
             return f.read()
 
-    def sent(self, lanes=3, block=64):
-        """ESP of the cluster as it arrived at the peer: by the member's own MAC."""
+    def sent(self, spi=None, lanes=3, block=64):
+        """IPsec of the cluster, or its packets of one SPI, as it arrived at the peer: by the member's own MAC."""
         seen, shares = Counter(), Counter()
         outside = 0
         for p in pcap.packets(self.path("peer.pcap")):
-            number = pcap.esp_number(p)
-            if p.saddr != CLUSTER or number is None:
+            number = pcap.ipsec_number(p)
+            if p.saddr not in (CLUSTER, CLUSTER6) or number is None or spi not in (None, number[0]):
                 continue
             owner = self.mac_owner["out0"].get(p.src)
             seen[number] += 1
@@ -62,11 +63,11 @@ class Evidence:
         duplicates = sum(n - 1 for n in seen.values())
         return Sent(sum(seen.values()), duplicates, outside, percent(shares, self.members_ids))
 
-    def delivered_shares(self):
+    def delivered_shares(self, source=BEHIND_PEER):
         """Who decrypted what reached the client: UDP and ICMP, which no offload merges."""
         shares = Counter()
         for p in pcap.packets(self.path("client.pcap")):
-            if p.saddr == BEHIND_PEER and p.protocol in (pcap.UDP, pcap.ICMP) and not p.offset:
+            if p.saddr == source and p.protocol in (pcap.UDP, pcap.ICMP, pcap.ICMP6) and not p.offset:
                 shares[self.mac_owner["in0"].get(p.src)] += 1
         return percent(shares, self.members_ids)
 
@@ -97,9 +98,12 @@ class Evidence:
         return Udp(end["packets"], round(end["seconds"], 1), round(end["lost_percent"], 4))
 
     def stream(self, name):
-        s = self.json(name)
-        lost = 100 * (s["packets"] - s["received"]) / s["packets"]
-        return Stream(s["packets"], s["seconds"], round(lost, 4), s["duplicated"], s["reordered"])
+        """Both ends of a stream: one file, or NAME.send and NAME.recv."""
+        s = self.json(name) if os.path.exists(self.path(name)) else {
+            **self.json(f"{name}.send"), **self.json(f"{name}.recv")}
+        lost = s["packets"] - s["received"]
+        return Stream(s["packets"], s["seconds"], lost, round(100 * lost / s["packets"], 4), s["duplicated"],
+                      s["reordered"])
 
     def tcp_mbit(self, name):
         return round(self.json(name)["end"]["sum_received"]["bits_per_second"] / 1e6, 1)
@@ -108,13 +112,27 @@ class Evidence:
         sent, received = re.search(r"(\d+) packets transmitted, (\d+) received", self.text(name)).groups()
         return int(sent) - int(received)
 
+    def ping_answered(self, name):
+        return int(re.search(r"(\d+) received", self.text(name)).group(1))
+
+    def counts(self, who, name="status"):
+        """What a member counted, by reason: from its status, or from the counts called name."""
+        counts = self.json(f"{who}.status.json")["counts"] if name == "status" else self.json(f"{name}.{who}.json")
+        return Counter({reason: n["packets"] for reason, n in counts.items()})
+
+    def cable_drops(self, who):
+        """Frames that the lab's own cables lost for a member, in or out: a queue was
+        full because somebody was scheduled late. No fault of the cluster."""
+        drops = {link["ifname"]: link["stats64"]["tx"]["dropped"]
+                 for name in (who, "sw") for link in self.json(f"{name}.links.json")
+                 if name == who or link["ifname"].startswith(f"{who}-")}
+        return sum(drops.values())
+
     def members(self):
         """The members' own view: told, not judged."""
         for i in self.members_ids:
-            status = self.json(f"m{i}.status.json")
-            counts = {k: v["packets"] for k, v in status["counts"].items() if v["packets"]}
-            yield f"m{i}_counts", counts
-            agent = status.get("agent") or {}
+            yield f"m{i}_counts", dict(+self.counts(f"m{i}"))
+            agent = self.json(f"m{i}.status.json").get("agent") or {}
             yield f"m{i}_lapses", agent.get("lapses")
             for sa in agent.get("sas", []):
                 if sa["direction"] == "out":

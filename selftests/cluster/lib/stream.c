@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * stream send ADDRESS PORT PACKETS RATE SIZE: numbered UDP datagrams, RATE a
- * second.  A sender that was scheduled late makes up for it at twice the rate
- * and with no more than LATE_NS at once: a burst that no wire would carry is not
- * what is tested.
+ * stream send ADDRESS PORT PACKETS RATE SIZE [FLOWS [SOURCE [CPU]]]: numbered
+ * UDP datagrams, RATE a second, from FLOWS ports in turn (1) of the address
+ * SOURCE, sent by one CPU where it is named.  A sender that was scheduled late makes up for it at twice the rate and with no
+ * more than LATE_NS at once: a burst that no wire would carry is not what is
+ * tested.
  *
- * stream recv ADDRESS PORT PACKETS: counts them until the last one has come or
- * nothing came for IDLE_S seconds.
+ * stream recv ADDRESS PORT PACKETS: counts them until the last one has come,
+ * nothing came for IDLE_S seconds, or SIGTERM.  One empty line tells that it is
+ * there, another that the first one came.
  *
  * Both print one JSON object.
  */
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SIZE_MAX_UDP 1472
+#define SIZE_MAX_UDP 20000
+#define FLOWS_MAX 256
 #define IDLE_S 4
 #define TICK_NS 1000000
 #define LATE_NS 20000000
@@ -43,7 +48,7 @@ static void sleep_until(int64_t ns)
 		;
 }
 
-static int send_stream(int fd, long packets, long rate, size_t size)
+static int send_stream(const int *fds, long flows, long packets, long rate, size_t size)
 {
 	static char payload[SIZE_MAX_UDP];
 	int64_t start = now_ns(), before = start, now;
@@ -60,7 +65,7 @@ static int send_stream(int fd, long packets, long rate, size_t size)
 			uint64_t index = htobe64((uint64_t)sent);
 
 			memcpy(payload, &index, sizeof(index));
-			if (send(fd, payload, size, 0) < 0 && errno != ECONNREFUSED)
+			if (send(fds[sent % flows], payload, size, 0) < 0 && errno != ECONNREFUSED)
 				return -1;
 			sent++;
 		}
@@ -70,16 +75,26 @@ static int send_stream(int fd, long packets, long rate, size_t size)
 	return 0;
 }
 
+static volatile sig_atomic_t ended;
+
+static void end(int signal)
+{
+	(void)signal;
+	ended = 1;
+}
+
 static int receive_stream(int fd, long packets)
 {
+	struct sigaction action = { .sa_handler = end };
 	unsigned char *seen = calloc((size_t)packets, 1);
 	struct timeval idle = { .tv_sec = IDLE_S };
 	long received = 0, duplicated = 0, reordered = 0, top = -1;
 	uint64_t index = 0;
 
-	if (!seen || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle)))
+	if (!seen || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle)) ||
+	    sigaction(SIGTERM, &action, NULL))
 		return -1;
-	while (received < packets) {
+	while (received < packets && !ended) {
 		long i;
 
 		/* Before the first packet there is no hurry: the lab ends a stray one. */
@@ -87,6 +102,10 @@ static int receive_stream(int fd, long packets)
 			if (received && errno == EAGAIN)
 				break;
 			continue;
+		}
+		if (!received) {
+			printf("\n");
+			fflush(stdout);
 		}
 		i = (long)be64toh(index);
 		if (i < 0 || i >= packets)
@@ -105,20 +124,75 @@ static int receive_stream(int fd, long packets)
 	return 0;
 }
 
+static socklen_t read_address(const char *text, const char *port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
+	struct sockaddr_in *four = (struct sockaddr_in *)ret;
+
+	memset(ret, 0, sizeof(*ret));
+	if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons((uint16_t)atoi(port));
+		return sizeof(*four);
+	}
+	if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1) {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons((uint16_t)atoi(port));
+		return sizeof(*six);
+	}
+	errno = EINVAL;
+	return 0;
+}
+
+static int main_send(int argc, char **argv)
+{
+	long flows = argc > 7 ? atol(argv[7]) : 1;
+	struct sockaddr_storage to, from;
+	socklen_t len = read_address(argv[2], argv[3], &to), from_len = 0;
+	int fds[FLOWS_MAX];
+	cpu_set_t cpu;
+
+	if (argc > 8)
+		from_len = read_address(argv[8], "0", &from);
+	CPU_ZERO(&cpu);
+	if (argc > 9)
+		CPU_SET(atoi(argv[9]), &cpu);
+	if (argc > 9 && sched_setaffinity(0, sizeof(cpu), &cpu))
+		return -1;
+	if (!len || (argc > 8 && !from_len) || flows < 1 || flows > FLOWS_MAX || atol(argv[6]) > SIZE_MAX_UDP)
+		return -1;
+	for (long i = 0; i < flows; i++) {
+		fds[i] = socket(to.ss_family, SOCK_DGRAM, 0);
+		if (fds[i] < 0 || (from_len && bind(fds[i], (struct sockaddr *)&from, from_len)) ||
+		    connect(fds[i], (struct sockaddr *)&to, len))
+			return -1;
+	}
+	return send_stream(fds, flows, atol(argv[4]), atol(argv[5]), (size_t)atol(argv[6]));
+}
+
+static int main_recv(char **argv)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = read_address(argv[2], argv[3], &addr);
+	int fd = len ? socket(addr.ss_family, SOCK_DGRAM, 0) : -1;
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, len))
+		return -1;
+	printf("\n");
+	fflush(stdout);
+	return receive_stream(fd, atol(argv[4]));
+}
+
 int main(int argc, char **argv)
 {
-	int sending = argc == 7 && !strcmp(argv[1], "send");
-	struct sockaddr_in addr = { .sin_family = AF_INET };
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), err = -1;
+	int err = -1;
 
-	if (fd >= 0 && (sending || (argc == 5 && !strcmp(argv[1], "recv"))) &&
-	    inet_pton(AF_INET, argv[2], &addr.sin_addr) == 1) {
-		addr.sin_port = htons((uint16_t)atoi(argv[3]));
-		if (sending && !connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-			err = send_stream(fd, atol(argv[4]), atol(argv[5]), (size_t)atol(argv[6]));
-		else if (!sending && !bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
-			err = receive_stream(fd, atol(argv[4]));
-	}
+	if (argc >= 7 && argc <= 10 && !strcmp(argv[1], "send"))
+		err = main_send(argc, argv);
+	else if (argc == 5 && !strcmp(argv[1], "recv"))
+		err = main_recv(argv);
+	else
+		errno = EINVAL;
 	if (err)
 		fprintf(stderr, "stream: %s\n", strerror(errno));
 	return err ? 1 : 0;

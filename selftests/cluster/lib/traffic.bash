@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Traffic of the scenarios, in both directions at once. Sourced after lab.sh.
+
+# Streams are collected and run together: to start a program takes long.
+STREAM_RECEIVERS=()
+STREAM_SENDERS=()
+STREAM_FILES=()
+STREAM_SENT=()
+
+# stream FROM TO SOURCE ADDRESS PORT PACKETS RATE SIZE FLOWS FILE [CPU]: from now
+# on; into FILE.send and FILE.recv
+stream() {
+	spawn "$2" "$LAB_BUILD/selftests/stream" recv "$4" "$5" "$6" >"${10}.recv"
+	STREAM_RECEIVERS+=("${LAB_PIDS[-1]}")
+	STREAM_FILES+=("${10}.recv")
+	STREAM_SENDERS+=("$1 send $4 $5 $6 $7 $8 $9 $3 ${11-}")
+	STREAM_SENT+=("${10}.send")
+}
+
+# Wait for all receivers, then send.
+streams_start() {
+	local i words
+	for i in "${STREAM_FILES[@]}"; do wait_for 20 "the receiver of $i" test -s "$i"; done
+	for i in "${!STREAM_SENDERS[@]}"; do
+		read -ra words <<<"${STREAM_SENDERS[i]}"
+		spawn "${words[0]}" "$LAB_BUILD/selftests/stream" "${words[@]:1}" >"${STREAM_SENT[i]}"
+		STREAM_SENDERS[i]=${LAB_PIDS[-1]}
+	done
+}
+
+# streams_flow: do all the receivers get something?
+streams_flow() {
+	local i
+	local -a lines
+	for i in "${STREAM_FILES[@]}"; do
+		mapfile -t lines <"$i"
+		((${#lines[@]} > 1)) || return
+	done
+}
+
+# Until all has come. A receiver ends by itself when it has got all, or 4 s after
+# its last packet.
+streams_end() {
+	local i pid end
+	for pid in "${STREAM_SENDERS[@]}"; do wait "$pid" || die "a sender failed"; done
+	end=$((SECONDS + 6))
+	for pid in "${STREAM_RECEIVERS[@]}"; do
+		while [[ -e /proc/$pid ]] && ((SECONDS < end)); do read -rt 0.1 <> <(:) || :; done
+		kill "$pid" 2>/dev/null || :
+		wait "$pid" || die "a receiver failed"
+	done
+	for i in "${STREAM_FILES[@]}"; do printf '  %-28s %s\n' "${i#"$out"/}" "$(tail -n 1 "$i")"; done
+	STREAM_RECEIVERS=() STREAM_FILES=() STREAM_SENDERS=() STREAM_SENT=()
+}
+
+# pings NAME SIZE COUNT KIND...: both ways, all at once, until COUNT were answered.
+# (Without -w ping waits for two round trips and takes a late answer for lost.)
+pings() {
+	local kind near far pid
+	local -a all=()
+	for kind in "${@:4}"; do
+		near=$(near_host "$kind") far=$(far_host "$kind")
+		spawn client ping -q -c "$3" -i 0.05 -w 5 -s "$2" "$far" >"$out/$1.$kind.client"
+		all+=("${LAB_PIDS[-1]}")
+		spawn peer ping -q -c "$3" -i 0.05 -w 5 -s "$2" -I "$far" "$near" >"$out/$1.$kind.peer"
+		all+=("${LAB_PIDS[-1]}")
+	done
+	for pid in "${all[@]}"; do wait "$pid" || :; done
+	for kind in "${@:4}"; do
+		printf '  %-10s %-6s %s, %s\n' "$1" "$kind" "$(received "$out/$1.$kind.client")" \
+			"$(received "$out/$1.$kind.peer")"
+	done
+}
+
+# What a ping's summary says.
+received() {
+	local text
+	text=$(<"$1")
+	if [[ $text =~ ([0-9]+\ received) ]]; then echo "${BASH_REMATCH[1]}"; else echo nothing; fi
+}
