@@ -8,8 +8,9 @@
  * everything before it, under the key "espalier announce" derived from the
  * cluster secret.  It is checked, and the whole message parsed, before
  * anything in it counts.  Rounds, options and tops merge by maximum: loss,
- * order and repetition do not matter, so an old one that is sent again changes
- * nothing.
+ * order and repetition do not matter, and an old one that is sent again moves no
+ * round or top back.  It is not told from a new one otherwise: it may make a
+ * member look alive that is not.
  *
  * Upgrade rule: a receiver refuses another major version; a higher minor may
  * use reserved fields, which are 0 and ignored by this one.
