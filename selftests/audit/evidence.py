@@ -15,6 +15,9 @@ CLUSTER, PEER = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])
 CLUSTER6 = ipaddress.ip_address("fd00:192::1").packed
 BEHIND_PEER = bytes([10, 2, 0, 1])
 
+# Reasons of members and guards that were late.
+LATE_DROPS = ("changing", "deadline", "guard_deadline", "guard_lane", "guard_bound", "guard_old")
+
 Sent = namedtuple("Sent", "total duplicates outside_lane shares")
 Udp = namedtuple("Udp", "packets seconds loss_percent")
 Stream = namedtuple("Stream", "packets seconds lost loss_percent duplicated reordered")
@@ -127,6 +130,15 @@ class Evidence:
                  for name in (who, "sw") for link in self.json(f"{name}.links.json")
                  if name == who or link["ifname"].startswith(f"{who}-")}
         return sum(drops.values())
+
+    def accounted(self):
+        """What was dropped for a reason that leaves no packet to deliver: by the lab's
+        cables, by a guard whose agent woke late, by a member that held still."""
+        drops = Counter({"cables": sum(self.cable_drops(f"m{i}") for i in self.members_ids)})
+        for i in self.members_ids if os.path.exists(self.path("m0.status.json")) else []:
+            counts = self.counts(f"m{i}")
+            drops.update({reason: counts[reason] for reason in LATE_DROPS if counts[reason]})
+        return drops
 
     def members(self):
         """The members' own view: told, not judged."""
