@@ -17,7 +17,7 @@ struct frame {
 	void *end;		/* of the linear part */
 	const struct esl_config *config;
 	__u32 role;
-	__u32 len;		/* of the frame in bytes, all its buffers */
+	__u32 len;		/* of the frame in bytes; of one dropped at once, of its first buffer */
 	__u32 l3_offset;	/* the same as l3, where there is an IP packet */
 	__be16 type;		/* of what l3 is */
 };

@@ -278,12 +278,14 @@ static __always_inline int simple_ip(struct xdp_md *ctx, struct frame *f, __be16
 	if (!esl_read_simple(f->l3, f->end, type, &p))
 		return 0;
 	reason = esl_decide_simple(f->config, f->role, &p, NULL);
-	f->l3_offset = f->l3 - (void *)f->eth;
 	f->len = f->end - (void *)f->eth;
+	if (!is_owned(reason))
+		return reason;
+	f->l3_offset = f->l3 - (void *)f->eth;
 	/* The rest may lie in further buffers; asking costs 5 ns. */
 	if (f->l3_offset + p.len > f->len)
 		f->len = bpf_xdp_get_buff_len(ctx);
-	return is_owned(reason) ? take(f, &p, reason) : reason;
+	return take(f, &p, reason);
 }
 
 /*

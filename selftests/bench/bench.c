@@ -54,7 +54,7 @@ static struct bench_case cases[] = {
 	[DROP] = { "xdp_drop_ns", "bare XDP_DROP: the harness itself" },
 	[DISPATCHER] = { "dispatcher_ns", "libxdp's dispatcher alone, one program" },
 	{ "foreign_esp_ns", "ESP of another member, dropped", 8, { ESP } },
-	{ "foreign_plain_ns", "plain packet of another member", 8, { TCP } },
+	{ "foreign_plain_ns", "plain packet of another member", 8, { TCP }, .open = true },
 	{ "foreign_ah_ns", "AH", 12, { AH } },
 	{ "foreign_natt_ns", "ESP in UDP 4500", 12, { NATT } },
 	{ "foreign_esp6_ns", "ESP, IPv6", 12, { ESP, V6 } },
@@ -62,14 +62,14 @@ static struct bench_case cases[] = {
 	{ "foreign_vlan_esp_ns", "ESP behind a VLAN tag", 12, { ESP, .tags = 1 } },
 	{ "foreign_vlan_plain_ns", "plain behind a VLAN tag", 12, { TCP, .tags = 1 } },
 	{ "foreign_rr_ns", "plain, packet-rr", 20, { TCP }, SCHEME(PACKET_RR) },
-	{ "foreign_sqf_ns", "plain, packet-sqf", 20, { TCP }, SCHEME(PACKET_SQF) },
+	{ "foreign_sqf_ns", "plain, packet-sqf", 20, { TCP }, SCHEME(PACKET_SQF), .open = true },
 	{ "foreign_sa_ns", "plain, sa: 65 policies", 40, { TCP }, SCHEME(SA) },
 	{ "foreign_session_hash_ns", "plain, session-hash", 60, { TCP }, SCHEME(SESSION_HASH) },
 	{ "foreign_session_rr_ns", "plain, session-rr, known session", 60, { TCP }, SCHEME(SESSION_RR) },
 	{ "foreign_session_sqf_ns", "plain, session-sqf, known session", 60, { TCP }, SCHEME(SESSION_SQF) },
 	{ "owned_plain_ns", "own plain packet, passed", 80, { TCP }, .owned = true },
-	{ "owned_esp_ns", "own ESP packet, passed", 80, { ESP }, .owned = true },
-	{ "owned_esp6_ns", "own ESP packet, IPv6, passed", 80, { ESP, V6 }, .owned = true },
+	{ "owned_esp_ns", "own ESP packet, passed", 80, { ESP }, .owned = true, .open = true },
+	{ "owned_esp6_ns", "own ESP packet, IPv6, passed", 80, { ESP, V6 }, .owned = true, .open = true },
 };
 #define CASES ((int)(sizeof(cases) / sizeof(cases[0])))
 
