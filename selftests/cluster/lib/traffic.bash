@@ -2,29 +2,28 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Traffic of the scenarios, in both directions at once. Sourced after lab.sh.
 
-# Streams are collected and run together: to start a program takes long.
-STREAM_RECEIVERS=()
-STREAM_SENDERS=()
-STREAM_FILES=()
-STREAM_SENT=()
+# Streams are collected and run together: to start a program takes long. What the
+# receivers say is read while they run, and therefore lies in memory: a size that
+# a network file system tells may be an old one.
+STREAM_FILES=() STREAM_RECEIVERS=() STREAM_SENDERS=()
 
-# stream FROM TO SOURCE ADDRESS PORT PACKETS RATE SIZE FLOWS FILE [CPU]: from now
-# on; into FILE.send and FILE.recv
+# stream FROM TO SOURCE ADDRESS PORT PACKETS RATE SIZE FLOWS FILE [CPU]: from
+# streams_start on; into FILE.send and FILE.recv
 stream() {
-	spawn "$2" "$LAB_BUILD/selftests/stream" recv "$4" "$5" "$6" >"${10}.recv"
+	local file=$LAB_RUN/${10##*/}
+	spawn "$2" "$LAB_BUILD/selftests/stream" recv "$4" "$5" "$6" >"$file.recv"
 	STREAM_RECEIVERS+=("${LAB_PIDS[-1]}")
-	STREAM_FILES+=("${10}.recv")
+	STREAM_FILES+=("$file")
 	STREAM_SENDERS+=("$1 send $4 $5 $6 $7 $8 $9 $3 ${11-}")
-	STREAM_SENT+=("${10}.send")
 }
 
 # Wait for all receivers, then send.
 streams_start() {
 	local i words
-	for i in "${STREAM_FILES[@]}"; do wait_for 20 "the receiver of $i" test -s "$i"; done
+	for i in "${STREAM_FILES[@]}"; do wait_for 20 "the receiver of $i" test -s "$i.recv"; done
 	for i in "${!STREAM_SENDERS[@]}"; do
 		read -ra words <<<"${STREAM_SENDERS[i]}"
-		spawn "${words[0]}" "$LAB_BUILD/selftests/stream" "${words[@]:1}" >"${STREAM_SENT[i]}"
+		spawn "${words[0]}" "$LAB_BUILD/selftests/stream" "${words[@]:1}" >"${STREAM_FILES[i]}.send"
 		STREAM_SENDERS[i]=${LAB_PIDS[-1]}
 	done
 }
@@ -34,7 +33,7 @@ streams_flow() {
 	local i
 	local -a lines
 	for i in "${STREAM_FILES[@]}"; do
-		mapfile -t lines <"$i"
+		mapfile -t lines <"$i.recv"
 		((${#lines[@]} > 1)) || return
 	done
 }
@@ -50,8 +49,11 @@ streams_end() {
 		kill "$pid" 2>/dev/null || :
 		wait "$pid" || die "a receiver failed"
 	done
-	for i in "${STREAM_FILES[@]}"; do printf '  %-28s %s\n' "${i#"$out"/}" "$(tail -n 1 "$i")"; done
-	STREAM_RECEIVERS=() STREAM_FILES=() STREAM_SENDERS=() STREAM_SENT=()
+	for i in "${STREAM_FILES[@]}"; do
+		printf '  %-28s %s\n' "${i##*/}" "$(tail -n 1 "$i.recv")"
+		mv "$i.send" "$i.recv" "$out"
+	done
+	STREAM_FILES=() STREAM_RECEIVERS=() STREAM_SENDERS=()
 }
 
 # pings NAME SIZE COUNT KIND...: both ways, all at once, until COUNT were answered.
