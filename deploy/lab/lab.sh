@@ -147,8 +147,10 @@ lab_cabling() {
 		} | batch "$ns"
 	done
 	((!LAB_ROUTER)) || lab_router
-	one_queue client
-	one_queue peer
+	one_queue client eth0 1
+	one_queue peer eth0 1
+	one_queue sw client-br-in 2
+	one_queue sw peer-br-out 2
 	# A receiver that is scheduled late must not be taken for a lossy network.
 	# These are the whole machine's: lab_down puts the old ones back.
 	sysctl net.core.rmem_max net.core.rmem_default net.core.netdev_max_backlog >"$LAB_RUN/sysctl"
@@ -177,11 +179,11 @@ tags_in_frames() {
 	done >/dev/null
 }
 
-# A real NIC puts the packets of one SA into one queue, in order; a veth would
-# spread them over the CPUs of whoever sent them and turn a late CPU into
-# reordering that no wire makes.
+# one_queue NS DEVICE CPUS: a wire keeps the order of what one machine sent, and a
+# real NIC puts the packets of one SA into one queue; a veth would spread them over
+# the CPUs of whoever sent them, and a late CPU would reorder more than any wire.
 one_queue() {
-	ip netns exec "esp-$1" sh -c 'echo 1 >/sys/class/net/eth0/queues/rx-0/rps_cpus'
+	ip netns exec "esp-$1" sh -c "echo $3 >/sys/class/net/$2/queues/rx-0/rps_cpus"
 }
 
 routes() {
