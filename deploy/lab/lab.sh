@@ -265,8 +265,13 @@ member_load() { # I [BLOCK]
 }
 
 lab_members_up() {
-	local i
-	for i in $(members); do member_load "$i"; done
+	local i pid
+	local -a loads=()
+	for i in $(members); do
+		member_load "$i" &
+		loads+=($!)
+	done
+	for pid in "${loads[@]}"; do wait "$pid" || die "a member did not load"; done
 	for i in $(members); do agent_start "$i"; done
 	for i in $(members); do wait_for 15 "member $i to forward" agent_is "$i" forwarding; done
 }
