@@ -2,7 +2,8 @@
 # Everything that is built goes to build/.
 
 CC       ?= cc
-CLANG    ?= clang
+# Of what is there, the one whose program needs a tenth fewer instructions a packet.
+CLANG    ?= $(notdir $(firstword $(shell command -v clang-19 clang)))
 BPFTOOL  ?= bpftool
 PKGCONF  ?= pkg-config
 CLANG_FORMAT ?= clang-format

@@ -74,8 +74,12 @@ int espalier_xdp(struct xdp_md *ctx)
 	verdict = simple(ctx, &f);
 	if (!verdict)
 		return espalier_closer(ctx);
+	if (is_foreign(verdict)) {
+		esl_count(verdict, f.len);
+		return XDP_DROP;
+	}
 	esl_count(verdict & 0xffff, f.len);
-	return is_foreign(verdict) ? XDP_DROP : action(verdict);
+	return action(verdict);
 }
 
 SEC("tc")

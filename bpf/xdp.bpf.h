@@ -272,12 +272,13 @@ static __always_inline int inspect(struct xdp_md *ctx, struct frame *f)
 /* type: of what is at f->l3; a constant where the caller knows. */
 static __always_inline int simple_ip(struct xdp_md *ctx, struct frame *f, __be16 type)
 {
+	struct esl_tables tables = { .here = type == esl_htons(ESL_ETHERTYPE_IPV4) };
 	struct esl_packet p;
 	int reason;
 
 	if (!esl_read_simple(f->l3, f->end, type, &p))
 		return 0;
-	reason = esl_decide_simple(f->config, f->role, &p, NULL);
+	reason = esl_decide_simple(f->config, f->role, &p, &tables);
 	f->len = f->end - (void *)f->eth;
 	if (!is_owned(reason))
 		return reason;
@@ -301,12 +302,12 @@ static __always_inline int simple(struct xdp_md *ctx, struct frame *f)
 	if (!c->abi || (void *)(f->eth + 1) > f->end)
 		return 0;
 	if (ifindex == c->port[ESL_OUTSIDE].ifindex) {
-		if (!esl_mac_equal(f->eth->dst, c->port[ESL_OUTSIDE].cluster_mac))
+		if (!esl_mac_equal_wide(f->eth->dst, c->port[ESL_OUTSIDE].cluster_mac))
 			return 0;
 		f->role = ESL_OUTSIDE;
 	} else {
 		if (ifindex != c->port[ESL_INSIDE].ifindex ||
-		    !esl_mac_equal(f->eth->dst, c->port[ESL_INSIDE].cluster_mac))
+		    !esl_mac_equal_wide(f->eth->dst, c->port[ESL_INSIDE].cluster_mac))
 			return 0;
 		f->role = ESL_INSIDE;
 	}

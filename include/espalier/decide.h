@@ -251,6 +251,9 @@ esl_inline int esl_decide(const struct esl_config *c, __u32 role, const struct e
 	return esl_by_owner(c, esl_owner_plain(c, role, p, tables), ESL_OWNED_PLAIN, ESL_FOREIGN_PLAIN);
 }
 
+/* Of the first eight bytes: version, header length, and what makes a fragment. */
+#define ESL_SIMPLE_IPV4 0xff3f0000000000ffULL
+
 /* Is this a whole packet that has all the words of the hash, without options or
  * extension headers? Then *p is filled. */
 esl_inline bool esl_read_simple(const void *l3, const void *end, __be16 type, struct esl_packet *p)
@@ -258,11 +261,13 @@ esl_inline bool esl_read_simple(const void *l3, const void *end, __be16 type, st
 	if (type == esl_htons(ESL_ETHERTYPE_IPV4)) {
 		const struct esl_ipv4 *ip = l3;
 
-		if ((const void *)((const __u8 *)(ip + 1) + ESL_L4_BYTES) > end || ip->version_ihl != 0x45)
+		if ((const void *)((const __u8 *)(ip + 1) + ESL_L4_BYTES) > end ||
+		    (*(const esl_wide *)ip & ESL_SIMPLE_IPV4) != 0x45)
 			return false;
 		esl_read_ipv4(ip, sizeof(*ip), end, p);
 		if (p->len < sizeof(*ip) + ESL_L4_BYTES)
 			return false;
+		p->fragment = p->later_fragment = false;
 	} else if (type == esl_htons(ESL_ETHERTYPE_IPV6)) {
 		const struct esl_ipv6 *ip = l3;
 
@@ -299,6 +304,8 @@ esl_inline int esl_decide_simple(const struct esl_config *c, __u32 role, const s
 				    ESL_FOREIGN_PLAIN);
 	if (role != ESL_OUTSIDE)
 		return 0;
+	if (p->protocol == ESL_IPPROTO_ESP)
+		return esl_decide_ipsec(c, p, ESL_KIND_ESP);
 	kind = esl_kind_of(p, true);
 	return esl_is_ipsec(kind) ? esl_decide_ipsec(c, p, kind) : 0;
 }

@@ -136,6 +136,12 @@ esl_inline bool esl_mac_equal(const void *a, const void *b)
 	return *(const __u32 *)a == *(const __u32 *)b && x[2] == y[2];
 }
 
+/* The same in one load each: two more bytes must be behind either. */
+esl_inline bool esl_mac_equal_wide(const void *a, const void *b)
+{
+	return !((*(const esl_wide *)a ^ *(const esl_wide *)b) << 16);
+}
+
 esl_inline bool esl_is_tag(__be16 type)
 {
 	return type == esl_htons(ESL_ETHERTYPE_VLAN) || type == esl_htons(ESL_ETHERTYPE_QINQ);
