@@ -154,6 +154,7 @@ struct cluster {
 	__u64 boot;
 	__u64 start_ns;
 	__u64 now_ns;			/* of the last call */
+	__u64 deaf_ns;			/* it ran late: until then nobody counts as dead */
 	__u64 sent_ns;			/* of the last heartbeat */
 	__u64 taken_ns;			/* when the id was last seen to be another's; 0: never */
 	__u64 intruders;		/* heartbeats of a second holder of any id */
@@ -166,7 +167,8 @@ struct cluster {
 	__u8 promised;			/* to whom, or ESL_NO_MEMBER */
 	__u64 promise_ns;		/* until then */
 	__u64 stood_ns;			/* candidate and leader: since when in this term */
-	__u64 stand_ns;			/* without a leader: when it may stand */
+	__u64 stand_ns;			/* since it could stand: when it will; 0: it could not */
+	__u64 backoff_ns;		/* it stood in vain and leaves others the turn until then */
 	__u64 rival_ns;			/* another leader is heard since then; 0: none */
 
 	/* Lease. */
@@ -184,6 +186,13 @@ struct cluster {
 	__u64 balanced_ns;		/* leader: when load was last looked at */
 	__u32 weight[ESL_MEMBERS_MAX];	/* leader: in use, by member id */
 
+	__u32 epoch_max;		/* the highest known */
+
+	/* What the caller was told of: actions are what differs. */
+	struct stamp told_table;
+	__u32 told_plan;		/* epoch; 0: none */
+	enum plan_phase told_phase;
+	__u64 told_lead;		/* term led; 0: none */
 	bool send;			/* something changed that others wait for */
 	struct cluster_peer peer[ESL_MEMBERS_MAX];	/* by member id; own entry unused */
 };
