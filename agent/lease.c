@@ -66,8 +66,11 @@ __u64 lease_quorum_ns(const struct cluster *c, __u64 now)
 	FOR_EACH_PEER(c, id) {
 		const struct cluster_peer *p = &c->peer[id];
 
-		/* Who is not in the view and could not stand does not matter. */
-		if (!(view & BIT(id)) && (!lease_alive(c, id, now) || !p->ready || p->leaving))
+		/*
+		 * Who is not alive is removed from the view in this very step.  Who is
+		 * not in it and could not stand does not matter.
+		 */
+		if (!lease_alive(c, id, now) || (!(view & BIT(id)) && (!p->ready || p->leaving)))
 			continue;
 		if (!lease_supports(c, id))
 			return 0;

@@ -32,7 +32,7 @@ bool lab_forwards(const struct lab *l, int i)
 
 static void check_owners(struct lab *l)
 {
-	bool covered = true;
+	bool covered[ESL_SLOTS] = {}, all = true;
 
 	for (int s = 0; s < ESL_SLOTS; s++) {
 		int owner = LAB_NONE;
@@ -40,7 +40,11 @@ static void check_owners(struct lab *l)
 		for (int i = 0; i <= l->count; i++) {
 			struct lab_member *m = &l->m[i], *o = &l->m[owner < 0 ? 0 : owner];
 
-			if (m->table.slot[s] != m->config.id || !m->table.members || !lab_forwards(l, i))
+			if (!m->table.members || !lab_forwards(l, i))
+				continue;
+			/* Numbers from the switch on are its already. */
+			covered[s] |= m->plan.phase == PLAN_SWITCH && m->plan.next.slot[s] == m->config.id;
+			if (m->table.slot[s] != m->config.id)
 				continue;
 			if (owner != LAB_NONE &&
 			    !(m->plan.phase == PLAN_SWITCH && m->plan.next.slot[s] == o->config.id) &&
@@ -52,13 +56,13 @@ static void check_owners(struct lab *l)
 			}
 			owner = i;
 		}
-		covered &= owner != LAB_NONE;
+		all &= covered[s] || owner != LAB_NONE;
 	}
-	if (!covered && !l->uncovered_since)
+	if (!all && !l->uncovered_since)
 		l->uncovered_since = l->now;
 	if (l->uncovered_since && l->now - l->uncovered_since > l->uncovered_ns)
 		l->uncovered_ns = l->now - l->uncovered_since;
-	if (covered)
+	if (all)
 		l->uncovered_since = 0;
 }
 
