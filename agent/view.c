@@ -109,6 +109,10 @@ static void take_over(struct cluster *c, __u64 now)
 	__u64 members = c->local.ready ? BIT(c->config.id) : 0;
 	bool all = true;
 
+	/* Without the table it had, another machine, or an earlier life, may hold its slots. */
+	if (c->known.members & BIT(c->config.id) && c->table.stamp.term != c->known.stamp.term &&
+	    now - c->led_ns < c->config.dead_ns)
+		return;
 	FOR_EACH_PEER(c, id) {
 		bool supports = lease_supports(c, id) && lease_hears(c, id, now);
 

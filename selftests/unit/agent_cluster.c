@@ -2,7 +2,10 @@
 /* Members find each other, elect a leader, and survive each other. */
 #include <criterion/criterion.h>
 
+#include <string.h>
+
 #include "cluster_lab.h"
+#include "rand.h"
 
 #define SECOND (1000 * MS)
 
@@ -137,6 +140,8 @@ static void one_way(bool majority, int from, int to, int count)
 	cr_expect_lt(lab_until(l, lab_out, out, SECOND), 95 * MS, "%d -> %d of %d", from, to, count);
 	lab_run(l, 500 * MS);
 	cr_expect(lab_covered(l, 0), "%d -> %d of %d", from, to, count);
+	if (from)
+		cr_expect_eq(cluster_why_not_forwarding(&l->m[from].c, lab_clock(l, from)), SERVE_UNHEARD);
 	cr_expect_eq(l->m[0].ended, count == 2 && from == 0, "the leader was deposed");
 	cr_expect_lt(l->uncovered_ns, 95 * MS, "%llu us", l->uncovered_ns / 1000);
 	lab_cut(l, from, to, false);
@@ -211,9 +216,9 @@ Test(agent_cluster, loss)
 {
 	struct lab *l = lab_new(5, true, 3);
 
-	l->loss = 50;
+	l->loss = 20;
 	l->copies = 3;
-	l->jitter = 5 * MS;
+	l->jitter = 2 * MS;
 	lab_boot_all(l);
 	lab_run(l, SECOND);
 	cr_expect(lab_all_in(l, 0));
@@ -241,4 +246,60 @@ Test(agent_cluster, freeze)
 			cr_expect_lt(l->uncovered_ns, 90 * MS, "%llu ms: %llu us", ms, l->uncovered_ns / 1000);
 			finished(l);
 		}
+}
+
+/* Lives with every kind of trouble; when it ends, all is well again in time. */
+Test(agent_cluster, trouble)
+{
+	for (__u64 seed = 1; seed <= 150; seed++) {
+		int count = 3 + seed % 3;
+		struct lab *l = lab_new(count, true, seed);
+		__u64 random = seed;
+
+		l->jitter = seed % 4 * MS;
+		lab_boot_all(l);
+		for (int n = 0; n < 60; n++) {
+			int i = (int)rand_below(&random, (__u32)count), k = (int)rand_below(&random, (__u32)count);
+
+			switch (rand_below(&random, 7)) {
+			case 0:
+				if (l->m[i].running) {
+					lab_kill(l, i);
+					break;
+				}
+				/* fallthrough */
+			case 1:
+				if (!l->m[i].running && !lab_forwards(l, i))
+					lab_boot(l, i);
+				break;
+			case 2:
+				lab_cut(l, i, k, !l->cut[i][k]);
+				break;
+			case 3:
+				lab_freeze(l, i, rand_below(&random, 150) * MS);
+				break;
+			case 4:
+				l->m[i].local.ready = rand_below(&random, 4);
+				break;
+			case 5:
+				l->loss = rand_below(&random, 4) * 150;
+				break;
+			default:
+				l->m[i].local.leaving = !rand_below(&random, 4);
+			}
+			lab_run(l, rand_below(&random, 100) * MS);
+		}
+		l->loss = 0;
+		memset(l->cut, 0, sizeof(l->cut));
+		for (int i = 0; i < count; i++) {
+			l->m[i].local.ready = true;
+			l->m[i].local.leaving = false;
+			if (!l->m[i].running)
+				lab_boot(l, i);
+		}
+		lab_run(l, SECOND);
+		cr_expect(lab_all_in(l, 0) && lab_has_leader(l, 0) && lab_covered(l, 0), "seed %llu", seed);
+		cr_expect_eq(l->doubled, 0, "seed %llu: %s", seed, l->first);
+		lab_free(l);
+	}
 }
