@@ -191,15 +191,16 @@ static void fill_echoes(const struct cluster *c, __u64 now, struct heartbeat *re
 	}
 }
 
+/* Without a table of its leader's a follower tells the newest that it knows. */
 static void fill_tables(const struct cluster *c, struct heartbeat *ret)
 {
-	/* A follower tells its table only while its leader may not know it. */
-	if (!c->table.stamp.term ||
-	    (c->role != ROLE_LEADER && c->leader != ESL_NO_MEMBER && c->table.stamp.term == c->term))
+	bool own = c->role == ROLE_LEADER && c->took_over;
+
+	if (c->leader != ESL_NO_MEMBER && c->table.stamp.term == c->term && !own)
 		return;
-	ret->has_table = true;
-	ret->table = c->table;
-	ret->plan = c->plan;
+	ret->table = own ? c->table : c->known;
+	ret->plan = own ? c->plan : c->known_plan;
+	ret->has_table = ret->table.stamp.term;
 }
 
 static void fill_phase(const struct cluster *c, struct heartbeat *ret)

@@ -30,9 +30,9 @@
  *
  * Takeover.  Members may still hold slots by a table, newer than the new leader's
  * own, and a lease of the former leader.  So its first table waits until all that
- * may (of the newest table told by anybody, the former leader excepted, whose
- * lease has ended) voted for it or follow it, and dead_ns at most.  It takes
- * slots from nobody who follows it.
+ * may (of the newest table told by anybody) voted for it or follow it, and dead_ns
+ * at most.  The leader of the term before is excepted: its lease has ended.  It
+ * takes slots from nobody who follows it.
  *
  * Resigning.  A member that starts, was frozen, lost its link or is stopped holds
  * no table, says so, and is in the view again only by a table that came together

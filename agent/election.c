@@ -91,7 +91,7 @@ static bool may_follow(const struct cluster *c, const struct heartbeat *h, __u64
 {
 	if (c->leader == h->sender && c->term == h->term)
 		return true;
-	if (h->term < c->table.stamp.term || h->term < c->known.stamp.term)
+	if (h->term < c->table.stamp.term)
 		return false;
 	if (c->role == ROLE_LEADER)
 		return is_senior(c, h);
@@ -143,13 +143,20 @@ void election_heard(struct cluster *c, const struct heartbeat *h, __u64 now)
 	}
 }
 
+/*
+ * Without its promise a vote is void, and used up all the same.  It then names the
+ * latest term that this member knows to have been led, so that nobody asks in an
+ * older one.
+ */
 struct vote election_told_vote(const struct cluster *c, __u64 now)
 {
 	struct vote v = c->vote;
+	__u64 led = c->term > c->known.stamp.term ? c->term : c->known.stamp.term;
 
-	/* Without its promise a vote is void, and used up all the same. */
-	if (v.term && c->role == ROLE_FOLLOWER && (c->promised != v.candidate || now >= c->promise_ns))
-		v.candidate = (__u8)c->config.id;
+	if (c->role != ROLE_FOLLOWER || (v.term && c->promised == v.candidate && now < c->promise_ns))
+		return v;
+	v.term = v.term > led ? v.term : led;
+	v.candidate = v.term ? (__u8)c->config.id : ESL_NO_MEMBER;
 	return v;
 }
 
@@ -165,7 +172,7 @@ static enum lead obstacle(const struct cluster *c, __u64 now)
 	if (c->local.leaving)
 		return LEAD_LEAVING;
 	if (c->leader != ESL_NO_MEMBER && c->leader != c->config.id)
-		return LEAD_FOLLOWING;
+		return lease_round_trip(c, c->leader, now) ? LEAD_FOLLOWING : LEAD_UNHEARD;
 	if (election_is_mute(c, now))
 		return LEAD_STARTING;
 	FOR_EACH_PEER(c, id) {

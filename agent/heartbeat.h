@@ -31,7 +31,8 @@ struct slot_table {
 enum plan_phase {
 	PLAN_NONE,
 	PLAN_PREPARE,		/* know the next table and be able to switch */
-	PLAN_SWITCH,		/* switch, packet by packet, at what the edges agree on */
+	PLAN_SWITCH,		/* switch, packet by packet, at what the edges agree on; who
+				 * has done it forwards no more what it loses by the next table */
 	PLAN_PHASES
 };
 
@@ -71,9 +72,9 @@ struct heartbeat {
 	__u32 phase_epoch;
 	enum plan_phase phase;
 	/*
-	 * A leader's table, and the plan under way.  Another member sends the table
-	 * it holds until it has one of the leader that it follows, so that who is
-	 * elected knows the newest.  Only where has_table; plan.phase may be NONE.
+	 * A leader's table, and the plan under way.  Another member sends the newest
+	 * that it knows until it has one of the leader that it follows, so that who
+	 * is elected knows it too.  Only where has_table; plan.phase may be NONE.
 	 */
 	struct slot_table table;
 	struct plan plan;

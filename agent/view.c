@@ -43,8 +43,8 @@ void view_follow(struct cluster *c, const struct heartbeat *h)
 		return;
 	if (((h->table.members | h->plan.next.members) & BIT(c->config.id)) && !confirmed)
 		return;
-	c->table = h->table;
-	c->plan = h->plan;
+	c->table = c->known = h->table;
+	c->plan = c->known_plan = h->plan;
 }
 
 static struct stamp next_stamp(struct cluster *c)
@@ -98,7 +98,8 @@ static bool is_awaited(const struct cluster *c, __u32 id, __u64 now)
 
 	if (lease_supports(c, id) && lease_hears(c, id, now))
 		return held->term && (held->term != base->term || held->leader != base->leader);
-	if (id == base->leader)
+	/* The lease of whoever led the term before this one has ended. */
+	if (id == base->leader && c->term == base->term + 1)
 		return false;
 	return holders & BIT(id) || (lease_hears(c, id, now) && held->term);
 }

@@ -240,7 +240,7 @@ Test(agent_cluster_changes, frozen_sends_nothing_stale)
 
 	/* Between the timer and the sending a second went by. */
 	cluster_fill(c, lab_clock(l, 0) + SECOND, &h);
-	cr_expect(!h.leading && !h.forwarding && !h.has_table);
+	cr_expect(!h.leading && !h.forwarding && !h.held.term);
 	for (int i = 0; i < ESL_MEMBERS_MAX; i++)
 		cr_expect_eq(h.echo[i].sent_ns, 0);
 	cr_expect_eq(cluster_deadline_ns(c), 0);

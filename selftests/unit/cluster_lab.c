@@ -30,6 +30,13 @@ bool lab_forwards(const struct lab *l, int i)
 	return l->m[i].deadline > lab_clock(l, i);
 }
 
+/* Its edges have said so, and keep to it. */
+static bool has_switched_away(const struct lab_member *m, int slot)
+{
+	return m->plan.phase == PLAN_SWITCH && m->local.phase == PLAN_SWITCH &&
+	       m->local.phase_epoch == m->plan.next.stamp.epoch && m->plan.next.slot[slot] != m->config.id;
+}
+
 static void check_owners(struct lab *l)
 {
 	bool covered[ESL_SLOTS] = {}, all = true;
@@ -44,7 +51,7 @@ static void check_owners(struct lab *l)
 				continue;
 			/* Numbers from the switch on are its already. */
 			covered[s] |= m->plan.phase == PLAN_SWITCH && m->plan.next.slot[s] == m->config.id;
-			if (m->table.slot[s] != m->config.id)
+			if (m->table.slot[s] != m->config.id || has_switched_away(m, s))
 				continue;
 			if (owner != LAB_NONE &&
 			    !(m->plan.phase == PLAN_SWITCH && m->plan.next.slot[s] == o->config.id) &&
@@ -122,6 +129,13 @@ static void broadcast(struct lab *l, int from)
 	}
 }
 
+static void do_phase(struct lab_member *m)
+{
+	m->done_at = 0;
+	m->local.phase = m->plan.phase;
+	m->local.phase_epoch = m->plan.phase ? m->plan.next.stamp.epoch : 0;
+}
+
 /* What the edges do: in the order that struct cluster_actions asks for. */
 static void act(struct lab *l, int i, const struct cluster_actions *first)
 {
@@ -144,8 +158,10 @@ static void act(struct lab *l, int i, const struct cluster_actions *first)
 		m->plan = *cluster_plan(&m->c);
 		m->deadline = cluster_deadline_ns(&m->c);
 		if (a.plan && !m->slow) {
-			m->local.phase = m->plan.phase;
-			m->local.phase_epoch = m->plan.phase ? m->plan.next.stamp.epoch : 0;
+			/* To switch takes until what it agreed on comes by. */
+			m->done_at = m->plan.phase == PLAN_SWITCH ? l->now + MS : 0;
+			if (!m->done_at)
+				do_phase(m);
 		}
 		if (!a.publish && !a.plan)
 			break;
@@ -158,9 +174,12 @@ static void act(struct lab *l, int i, const struct cluster_actions *first)
 
 void lab_poke(struct lab *l, int i)
 {
+	struct lab_member *m = &l->m[i];
 	struct cluster_actions a;
 
-	cluster_tick(&l->m[i].c, &l->m[i].local, lab_clock(l, i), &a);
+	if (m->done_at && m->done_at <= l->now)
+		do_phase(m);
+	cluster_tick(&m->c, &m->local, lab_clock(l, i), &a);
 	act(l, i, &a);
 	check_owners(l);
 }
@@ -194,6 +213,8 @@ static __u64 timer(struct lab *l, int *ret)
 		if (!m->running)
 			continue;
 		at = to_reference(l, i, cluster_next_ns(&m->c));
+		if (m->done_at && m->done_at < at)
+			at = m->done_at;
 		if (at < m->frozen_until)
 			at = m->frozen_until;
 		if (at < soonest)
@@ -293,7 +314,7 @@ void lab_boot(struct lab *l, int i)
 {
 	struct lab_member *m = &l->m[i];
 
-	m->deadline = 0;
+	m->deadline = m->done_at = 0;
 	memset(&m->table, 0, sizeof(m->table));
 	memset(m->table.slot, ESL_NO_MEMBER, sizeof(m->table.slot));
 	memset(&m->plan, 0, sizeof(m->plan));

@@ -25,6 +25,7 @@ struct lab_member {
 	__u64 offset;
 	__s64 drift;			/* parts of a million */
 	__u64 frozen_until;
+	__u64 done_at;			/* when its edges will have done PLAN_SWITCH; 0: not begun */
 	bool running;
 	bool slow;			/* its edges never do a phase */
 	__u32 moved;			/* slots of its last change of table */
