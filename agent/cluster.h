@@ -212,7 +212,7 @@ void cluster_reconfigure(struct cluster *c, const struct cluster_config *config)
  */
 void cluster_heard(struct cluster *c, const struct heartbeat *h, __u64 now, struct cluster_actions *ret);
 
-/* To be called at cluster_next_ns() at the latest, and when local changes. */
+/* To be called at cluster_next_ns() at the latest, and at once when local changes. */
 void cluster_tick(struct cluster *c, const struct cluster_local *local, __u64 now,
 		  struct cluster_actions *ret);
 

@@ -21,7 +21,7 @@ bool election_is_taken(const struct cluster *c, __u64 now)
 
 __u32 election_majority(const struct cluster *c)
 {
-	return (__u32)__builtin_popcountll(c->config.members) / 2 + 1;
+	return slots_member_count(c->config.members) / 2 + 1;
 }
 
 /* Is peer id preferred to member other of that priority? */

@@ -10,6 +10,16 @@ void slots_clear(struct slot_table *t)
 	t->stamp.leader = ESL_NO_MEMBER;
 }
 
+/* By hand: __builtin_popcountll() may call a function, which pure files do not. */
+__u32 slots_member_count(__u64 members)
+{
+	__u32 count = 0;
+
+	for (; members; members &= members - 1)
+		count++;
+	return count;
+}
+
 __u32 slots_moved(const struct slot_table *a, const struct slot_table *b)
 {
 	__u32 count = 0;
@@ -56,7 +66,7 @@ static void shares(__u64 members, const __u32 weight[], const __u32 owned[], __u
 	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)
 		part[id] = members >> id & 1 ? (total ? weight[id] : 1) : 0;
 	if (!total)
-		total = (__u64)__builtin_popcountll(members);
+		total = slots_member_count(members);
 	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++) {
 		share[id] = (__u32)(part[id] * ESL_SLOTS / total);
 		rest[id] = part[id] * ESL_SLOTS % total;

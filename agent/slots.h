@@ -22,4 +22,7 @@ bool slots_owns(const struct slot_table *t, __u32 id);
 
 void slots_clear(struct slot_table *t);
 
+/* How many member ids are in members. */
+__u32 slots_member_count(__u64 members);
+
 #endif

@@ -296,6 +296,8 @@ Test(agent_cluster, trouble)
 			l->m[i].local.leaving = false;
 			if (!l->m[i].running)
 				lab_boot(l, i);
+			else if (l->m[i].frozen_until <= l->now)
+				lab_poke(l, i);
 		}
 		lab_run(l, SECOND);
 		cr_expect(lab_all_in(l, 0) && lab_has_leader(l, 0) && lab_covered(l, 0), "seed %llu", seed);
