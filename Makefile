@@ -36,7 +36,9 @@ BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g $(filter-out -Wshadow -Wmissing-prototy
 LIB_SRC   := $(filter-out loader/main.c,$(wildcard loader/*.c))
 AGENT_SRC := $(filter-out agent/main.c,$(wildcard agent/*.c))
 # Protocol logic that the daemon and simulators share: no system call inside.
-PURE_SRC  := agent/change.c agent/frames.c agent/join.c agent/lanes.c agent/prefix.c agent/wire.c
+PURE_SRC  := agent/change.c agent/cluster.c agent/election.c agent/frames.c \
+	     agent/heartbeat.c agent/join.c agent/lanes.c agent/lease.c agent/prefix.c agent/slots.c \
+	     agent/view.c agent/wire.c
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 PKGS = libbpf libxdp libmnl libnftables libconfig jansson smartcols libsystemd libcrypto libpcap

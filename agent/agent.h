@@ -10,6 +10,9 @@
  *     prefix.c      pure: policies as the program looks them up
  *     frames.c      pure: ARP and neighbour discovery
  *     wire.c        pure: announcements to bytes and back
+ *     heartbeat.c   pure: heartbeats to bytes and back
+ *     cluster.c, election.c, lease.c, view.c, slots.c
+ *                   pure: who is a member, who leads, who owns which slot
  *     settings.c    what must be equal on all members
  *     options.c     dispatch options: publish, adopt, tell tops
  *     session.c     the leader's sessions

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The leader's tables and plans, see cluster.h.
+ *
+ * Only what members that are silent, or not ready, held is given away at once.
+ * Every other move is planned: all that are alive prepare, so that whoever is
+ * elected next knows of the plan; then the members of both tables switch.  A
+ * death meanwhile gives the dead one's slots away in both tables, and the plan
+ * goes on.
+ */
+#include "cluster_parts.h"
+
+#define BALANCE_NS 1000000000ULL
+#define BALANCE_SLOTS 4		/* fewer are not worth a change */
+#define WEIGHT_ONE 256		/* weights in use are finer than configured ones */
+#define LOAD_LOW 50		/* in 1/1000: nobody is busy, nothing to balance */
+
+void view_learn(struct cluster *c, const struct slot_table *t, const struct plan *p)
+{
+	int newer = stamp_compare(&t->stamp, &c->known.stamp);
+
+	if (t->stamp.epoch > c->epoch_max)
+		c->epoch_max = t->stamp.epoch;
+	if (p->phase != PLAN_NONE && p->next.stamp.epoch > c->epoch_max)
+		c->epoch_max = p->next.stamp.epoch;
+	if (newer < 0)
+		return;
+	if (newer > 0)
+		c->known = *t;
+	if (newer > 0 || (p->phase != PLAN_NONE &&
+			  (c->known_plan.phase == PLAN_NONE ||
+			   p->next.stamp.epoch > c->known_plan.next.stamp.epoch ||
+			   p->phase > c->known_plan.phase)))
+		c->known_plan = *p;
+}
+
+void view_follow(struct cluster *c, const struct heartbeat *h)
+{
+	const struct echo *e = &h->echo[c->config.id];
+	bool confirmed = e->sent_ns >= c->resigned_ns && e->boot == (__u32)c->boot;
+
+	if (!h->has_table || h->table.stamp.term != h->term || h->table.stamp.leader != h->sender)
+		return;
+	if (((h->table.members | h->plan.next.members) & BIT(c->config.id)) && !confirmed)
+		return;
+	c->table = c->known = h->table;
+	c->plan = c->known_plan = h->plan;
+}
+
+static struct stamp next_stamp(struct cluster *c)
+{
+	return (struct stamp){ .term = c->term, .leader = (__u8)c->config.id, .epoch = ++c->epoch_max };
+}
+
+static void fill(struct cluster *c, struct slot_table *t, __u64 members)
+{
+	slots_fill(t, members, c->weight);
+	t->stamp = next_stamp(c);
+}
+
+static void publish(struct cluster *c, const struct slot_table *t)
+{
+	c->table = *t;
+	c->took_over = true;
+	c->send = true;
+	view_learn(c, &c->table, &c->plan);
+}
+
+/* Who could have slots; this member included. */
+static __u64 able(const struct cluster *c, __u64 now)
+{
+	__u64 ids = c->local.ready && !c->local.leaving ? BIT(c->config.id) : 0;
+
+	FOR_EACH_PEER(c, id) {
+		const struct cluster_peer *p = &c->peer[id];
+
+		if (lease_alive(c, id, now) && lease_supports(c, id) && p->ready && !p->leaving)
+			ids |= BIT(id);
+	}
+	return ids;
+}
+
+static void publish_fresh(struct cluster *c, __u64 members)
+{
+	struct slot_table t;
+
+	slots_clear(&t);
+	fill(c, &t, members);
+	c->plan = (struct plan){ .phase = PLAN_NONE };
+	publish(c, &t);
+}
+
+/* May id still forward by a table that this leader's first one could contradict? */
+static bool is_awaited(const struct cluster *c, __u32 id, __u64 now)
+{
+	const struct stamp *base = &c->known.stamp, *held = &c->peer[id].held;
+	__u64 holders = c->known.members | c->known_plan.next.members;
+
+	if (lease_supports(c, id) && lease_hears(c, id, now))
+		return held->term && (held->term != base->term || held->leader != base->leader);
+	/* The lease of whoever led the term before this one has ended. */
+	if (id == base->leader && c->term == base->term + 1)
+		return false;
+	return holders & BIT(id) || (lease_hears(c, id, now) && held->term);
+}
+
+static void take_over(struct cluster *c, __u64 now)
+{
+	struct slot_table t = c->known_plan.phase == PLAN_SWITCH ? c->known_plan.next : c->known;
+	__u64 members = c->local.ready ? BIT(c->config.id) : 0;
+	bool all = true;
+
+	/* Without the table it had, another machine, or an earlier life, may hold its slots. */
+	if (c->known.members & BIT(c->config.id) && c->table.stamp.term != c->known.stamp.term &&
+	    now - c->led_ns < c->config.dead_ns)
+		return;
+	FOR_EACH_PEER(c, id) {
+		bool supports = lease_supports(c, id) && lease_hears(c, id, now);
+
+		if (is_awaited(c, id, now) && now - c->led_ns < c->config.dead_ns)
+			return;
+		if (supports && c->peer[id].ready)
+			members |= BIT(id);
+		all &= supports;
+	}
+	if (t.members & members) {
+		c->plan = (struct plan){ .phase = PLAN_NONE };
+		fill(c, &t, t.members & members);
+		publish(c, &t);
+	} else if (all || c->known.stamp.term || now - c->start_ns >= c->config.join_ns) {
+		publish_fresh(c, able(c, now));
+	}
+}
+
+/* Members of table or plan that forward no more: silent, or they say so. */
+static __u64 gone(const struct cluster *c, __u64 now)
+{
+	__u64 ids = 0;
+
+	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++) {
+		if (!((c->table.members | c->plan.next.members) & BIT(id)) || id == c->config.id)
+			continue;
+		if (!(c->config.members & BIT(id)) || !lease_alive(c, id, now) || !c->peer[id].ready)
+			ids |= BIT(id);
+	}
+	return ids;
+}
+
+static void drop_plan(struct cluster *c)
+{
+	c->plan = (struct plan){ .phase = PLAN_NONE };
+	c->send = true;
+}
+
+static void remove_gone(struct cluster *c, __u64 now)
+{
+	__u64 out = gone(c, now), left = c->table.members & ~out;
+	struct slot_table t = c->table;
+	struct slot_table *next = &c->plan.next;
+
+	if (!out)
+		return;
+	if (!left) {
+		publish_fresh(c, able(c, now));
+		return;
+	}
+	if (left != t.members)
+		fill(c, &t, left);
+	if (c->plan.phase != PLAN_NONE && !(next->members & ~out)) {
+		drop_plan(c);
+	} else if (c->plan.phase != PLAN_NONE) {
+		fill(c, next, next->members & ~out);
+		/* Who has begun to switch must not go back; who has not may plan anew. */
+		if ((c->plan.phase == PLAN_PREPARE && next->members == left) || !slots_moved(&t, next))
+			drop_plan(c);
+	}
+	publish(c, &t);
+}
+
+static bool has_done(const struct cluster *c, __u32 id)
+{
+	__u64 both = c->table.members | c->plan.next.members;
+	__u32 epoch = c->plan.next.stamp.epoch;
+
+	if (id != c->config.id)
+		return c->peer[id].phase_epoch == epoch && c->peer[id].phase >= c->plan.phase;
+	return !(both & BIT(id)) || (c->local.phase_epoch == epoch && c->local.phase >= c->plan.phase);
+}
+
+static void advance_plan(struct cluster *c, __u64 now)
+{
+	__u64 both = c->table.members | c->plan.next.members;
+
+	if (!has_done(c, c->config.id))
+		return;
+	FOR_EACH_PEER(c, id)
+		if ((c->plan.phase == PLAN_PREPARE ? lease_alive(c, id, now) : !!(both & BIT(id))) &&
+		    !has_done(c, id))
+			return;
+	if (c->plan.phase == PLAN_PREPARE) {
+		c->plan.phase = PLAN_SWITCH;
+		c->send = true;
+		return;
+	}
+	c->table = c->plan.next;
+	drop_plan(c);
+	publish(c, &c->table);
+}
+
+/* Has every member of the view put the table in force? */
+static bool is_settled(const struct cluster *c)
+{
+	if (stamp_compare(&c->local.held, &c->table.stamp))
+		return false;
+	FOR_EACH_PEER(c, id)
+		if (c->table.members & BIT(id) && stamp_compare(&c->peer[id].held, &c->table.stamp))
+			return false;
+	return true;
+}
+
+static void plan(struct cluster *c, const struct slot_table *next)
+{
+	c->plan.next = *next;
+	c->plan.phase = PLAN_PREPARE;
+	c->send = true;
+	view_learn(c, &c->table, &c->plan);
+}
+
+static __u16 load_of(const struct cluster *c, __u32 id)
+{
+	return id == c->config.id ? c->local.load : c->peer[id].load;
+}
+
+/*
+ * The paper's shortest queue at the grain of a table: who is busier than the
+ * average gets less.  Half of what would even it out, within a factor of four
+ * of what is configured.
+ */
+static void weigh(struct cluster *c)
+{
+	__u32 total = 0, count = 0;
+
+	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)
+		if (c->table.members & BIT(id)) {
+			if (!load_of(c, id))
+				return;
+			total += load_of(c, id);
+			count++;
+		}
+	if (!count || total / count < LOAD_LOW)
+		return;
+	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++) {
+		__u64 average = total / count, w = c->weight[id], base = c->config.weight[id];
+
+		if (!(c->table.members & BIT(id)) || !w)
+			continue;
+		base = (base ? base : 1) * WEIGHT_ONE;
+		w = w * 2 * average / (average + load_of(c, id));
+		w = w < base / 4 ? base / 4 : w > base * 4 ? base * 4 : w;
+		c->weight[id] = (__u32)w;
+	}
+}
+
+void view_weights(struct cluster *c)
+{
+	__u32 any = 0;
+
+	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)
+		any |= c->config.weight[id];
+	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)
+		c->weight[id] = (any ? c->config.weight[id] : 1) * WEIGHT_ONE;
+}
+
+/* What the table should be now, where that is worth a planned change. */
+static void plan_next(struct cluster *c, __u64 now)
+{
+	__u64 want = able(c, now);
+	struct slot_table next = c->table;
+
+	/* The last one that leaves keeps what nobody can take. */
+	if (!want)
+		want = BIT(c->config.id);
+	if (want == c->table.members) {
+		if (now - c->balanced_ns < BALANCE_NS)
+			return;
+		c->balanced_ns = now;
+		weigh(c);
+		slots_fill(&next, want, c->weight);
+		if (slots_moved(&next, &c->table) < BALANCE_SLOTS)
+			return;
+	}
+	next = c->table;
+	fill(c, &next, want);
+	plan(c, &next);
+}
+
+/* A leader that leaves: when it owns nothing, or nobody is there to take it. */
+static bool may_leave(const struct cluster *c, __u64 now)
+{
+	return c->local.leaving && (!(c->table.members & BIT(c->config.id)) ||
+				    (c->table.members == BIT(c->config.id) && !able(c, now)));
+}
+
+void view_step(struct cluster *c, __u64 now)
+{
+	if (c->role != ROLE_LEADER || lease_own_ns(c, now) <= now)
+		return;
+	if (!c->took_over) {
+		take_over(c, now);
+		return;
+	}
+	remove_gone(c, now);
+	while (c->plan.phase != PLAN_NONE) {
+		enum plan_phase before = c->plan.phase;
+
+		advance_plan(c, now);
+		if (c->plan.phase == before)
+			return;
+	}
+	if (!is_settled(c))
+		return;
+	if (may_leave(c, now)) {
+		lease_resign(c, now);
+		election_reset(c);
+		return;
+	}
+	plan_next(c, now);
+}
