@@ -56,7 +56,7 @@ help:
 	@printf '%s\n' \
 	'make demo       set up what is missing, build, and watch three members share one tunnel' \
 	'make check      set up what is missing, build, and run every test (check-unit check-bpf' \
-	'                check-pure check-config check-cluster run one part)' \
+	'                check-pure check-model check-config check-cluster run one part)' \
 	'make bench      cost of a packet in nanoseconds, into build/bench/' \
 	'make all        build/espalier build/espalierd build/bpf/espalier.bpf.o' \
 	'make deps       install the Debian packages that are missing (deploy/deps --list names them)' \

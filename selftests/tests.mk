@@ -91,6 +91,9 @@ check-pure: deps
 	$(Q)$(MAKE) --no-print-directory pure-objects
 	$(Q)selftests/check $(B) pure
 
+check-model: deps
+	$(Q)selftests/check $(B) model
+
 check-config check-cluster: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)selftests/check $(B) $(@:check-%=%)
@@ -106,7 +109,7 @@ pure-objects: $(call obj,$(PURE_SRC))
 
 tests: pure-objects verifier-objects
 
-.PHONY: tests verifier-objects check check-unit check-bpf check-verifier check-pure check-config check-cluster bench pure-objects
+.PHONY: tests verifier-objects check check-unit check-bpf check-verifier check-pure check-model check-config check-cluster bench pure-objects
 
 # The attacker and the traffic of the cluster scenarios.
 $(T)/replay $(T)/stream $(T)/encap: $(T)/%: $(B)/obj/selftests/cluster/lib/%.o
