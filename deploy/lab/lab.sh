@@ -21,10 +21,14 @@ LAB_MEMBERS=${LAB_MEMBERS:-3}
 LAB_RUN=/run/espalier-lab
 LAB_BPFFS=/sys/fs/bpf/espalier-lab
 # Correctness is judged here, times elsewhere: an emulated machine wakes late.
-LAB_RENEW_MS=${LAB_RENEW_MS:-100}
-LAB_LEASE_MS=${LAB_LEASE_MS:-400}
+LAB_HEARTBEAT_MS=${LAB_HEARTBEAT_MS:-100}
+LAB_DEAD_MS=${LAB_DEAD_MS:-750}
+LAB_QUORUM=${LAB_QUORUM:-none}
+# Agents start one after another: the first one shall wait for all.
+LAB_JOIN_MS=${LAB_JOIN_MS:-5000}
 LAB_WINDOW=${LAB_WINDOW:-1024}
 LAB_BLOCK=${LAB_BLOCK:-64}
+LAB_PLAIN=${LAB_PLAIN:-0}	# 1: no SAs, plain packets only, for times on kernels without ESP
 LAB_MODE=${LAB_MODE:-native}
 # "--immediate-mode -U" where captures_settle cannot be used; it costs a lot
 LAB_IMMEDIATE=
@@ -45,7 +49,14 @@ declare -A LAB_TAG=([br-in]=100 [br-out]=200)
 . "$LAB_ROOT/deploy/lab/kinds.sh"
 
 say() { printf '%s\n' "$*"; }
-die() { printf 'lab: %s\n' "$*" >&2; exit 1; }
+die() {
+	local log
+	echo "lab: $*" >&2
+	for log in "$LAB_RUN"/m*/agent.log; do
+		[[ ! -s $log ]] || { echo "--- the end of $log"; tail -n 25 "$log"; } >&2
+	done
+	exit 1
+}
 
 # ip netns exec would remount /sys and hide bpffs.
 in_ns() {
@@ -183,6 +194,7 @@ tags_in_frames() {
 # real NIC puts the packets of one SA into one queue; a veth would spread them over
 # the CPUs of whoever sent them, and a late CPU would reorder more than any wire.
 one_queue() {
+	(($(nproc) > 1)) || return 0
 	ip netns exec "esp-$1" sh -c "echo $3 >/sys/class/net/$2/queues/rx-0/rps_cpus"
 }
 
@@ -226,8 +238,10 @@ member_conf() {
 		mode = "$LAB_MODE";
 		mac_mode = "$LAB_MAC_MODE";
 		answer = "$LAB_ANSWER";
-		renew_ms = $LAB_RENEW_MS;
-		lease_ms = $LAB_LEASE_MS;
+		heartbeat_ms = $LAB_HEARTBEAT_MS;
+		dead_ms = $LAB_DEAD_MS;
+		quorum = "$LAB_QUORUM";
+		join_wait_ms = $LAB_JOIN_MS;
 		secret = "$LAB_RUN/secret";
 		bpffs = "$LAB_BPFFS/m$i";
 		run = "$LAB_RUN/m$i";
@@ -245,6 +259,14 @@ agent_start() {
 	spawn "m$i" "$LAB_BUILD/espalierd" -c "$LAB_RUN/m$i/espalier.conf" \
 		>>"$LAB_RUN/m$i/agent.log" 2>&1
 	LAB_AGENT[$i]=${LAB_PIDS[-1]}
+}
+
+# agent_end I SIGNAL: and wait until it is gone
+agent_end() {
+	local pid=${LAB_AGENT[$1]} i
+	kill "-$2" "$pid"
+	wait "$pid" 2>/dev/null || :
+	for i in "${!LAB_PIDS[@]}"; do [[ ${LAB_PIDS[i]} != "$pid" ]] || unset "LAB_PIDS[i]"; done
 }
 
 agent_is() { # I STATE-OR-REASON
@@ -302,7 +324,8 @@ spawn() {
 
 lab_down() {
 	local pid ns i
-	for pid in "${LAB_PIDS[@]}"; do kill "$pid" 2>/dev/null || :; done
+	# Who is stopped does not hear.
+	for pid in "${LAB_PIDS[@]}"; do kill "$pid" 2>/dev/null && kill -CONT "$pid" 2>/dev/null || :; done
 	for pid in "${LAB_PIDS[@]}"; do wait "$pid" 2>/dev/null || :; done
 	LAB_PIDS=()
 	[[ -e $LAB_RUN ]] || return 0
@@ -315,6 +338,14 @@ lab_down() {
 	[[ ! -e $LAB_RUN/sysctl ]] || sysctl -qp "$LAB_RUN/sysctl"
 	rmdir "$LAB_BPFFS" 2>/dev/null || :
 	rm -rf "$LAB_RUN"
+}
+
+# The member whose status says that it leads.
+who_leads() {
+	local i
+	for i in $(members); do
+		! espalier "$i" status --json | jq -e .agent.leader >/dev/null || echo "$i"
+	done
 }
 
 # capture NS DEVICE FILE FILTER: to memory, copied to FILE at the end. Every
