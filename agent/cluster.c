@@ -30,7 +30,9 @@ void cluster_reconfigure(struct cluster *c, const struct cluster_config *config)
 
 /*
  * Time has gone on.  Who did not run for dead_ns has no lease, no promise of
- * others and no leader any more; who ran late must listen before it judges.
+ * others and no leader any more; who ran late must listen before it judges.  A
+ * clock that leaps looks the same, and promises given have not ended then: it
+ * votes for nobody before they have, as one that starts.
  */
 static void pass(struct cluster *c, __u64 now)
 {
@@ -39,6 +41,7 @@ static void pass(struct cluster *c, __u64 now)
 	if (gap > c->config.heartbeat_ns + c->config.heartbeat_ns / 4)
 		c->deaf_ns = now + c->config.heartbeat_ns;
 	if (gap > c->config.dead_ns) {
+		c->start_ns = now;
 		election_reset(c);
 		lease_resign(c, now);
 	}
@@ -101,8 +104,7 @@ static bool is_news(struct cluster *c, const struct heartbeat *h, __u64 now)
 	}
 	if (c->promised == h->sender && c->leader == h->sender)
 		election_reset(c);
-	memset(p, 0, sizeof(*p));
-	p->boot = h->boot;
+	*p = (struct cluster_peer){ .boot = h->boot, .reborn = p->boot != 0 };
 	return true;
 }
 
@@ -278,6 +280,7 @@ __u64 cluster_next_ns(const struct cluster *c)
 	else if (c->send || next < now)
 		next = now;
 	sooner(&next, c->start_ns + dead, now);
+	sooner(&next, c->start_ns + c->config.join_ns, now);
 	sooner(&next, c->deaf_ns, now);
 	sooner(&next, c->promise_ns, now);
 	sooner(&next, c->stand_ns, now);
@@ -286,7 +289,6 @@ __u64 cluster_next_ns(const struct cluster *c)
 		sooner(&next, c->stood_ns + dead, now);
 	if (c->role == ROLE_LEADER) {
 		sooner(&next, c->led_ns + dead, now);
-		sooner(&next, c->start_ns + c->config.join_ns, now);
 		FOR_EACH_PEER(c, id) {
 			sooner(&next, c->peer[id].proved_ns + dead, now);
 			sooner(&next, c->peer[id].echoed_ns + dead, now);

@@ -26,7 +26,8 @@
  * Promise.  Who echoes a leader, or gave a candidate its vote, votes for and
  * follows nobody else before dead_ns after it received what it echoed, or until
  * the other says that it neither leads nor asks any more.  Who starts has
- * forgotten its promises, and votes for nobody in its first dead_ns.
+ * forgotten its promises, and votes for nobody in its first dead_ns; it stands only
+ * when it has heard all members, or join_ns have passed.
  *
  * Takeover.  Members may still hold slots by a table, newer than the new leader's
  * own, and a lease of the former leader.  So its first table waits until all that
@@ -48,7 +49,7 @@
 /* X(SYMBOL, name, sentence): why this member does not lead. */
 #define LEADS(X)                                                                                 \
 	X(LEADING, "leading", "this member leads")                                               \
-	X(STARTING, "starting", "it started too recently to know its former promises")           \
+	X(STARTING, "starting", "it started too recently to know its former promises, or who leads") \
 	X(ID_TAKEN, "id_taken", "another machine uses this member's id")                         \
 	X(NOT_READY, "not_ready", "it could not forward itself")                                 \
 	X(LEAVING, "leaving", "it leaves the cluster")                                           \
@@ -96,7 +97,7 @@ struct cluster_config {
 	__u64 heartbeat_ns;
 	__u64 dead_ns;			/* at least 2 * heartbeat_ns */
 	__u64 lease_ns;			/* at most 997/1000 of dead_ns */
-	__u64 join_ns;			/* a cluster without a table waits so long for all members */
+	__u64 join_ns;			/* who starts, and a cluster without a table, waits so long for all members */
 	__u32 weight[ESL_MEMBERS_MAX];	/* configured share of the slots, by member id; all 0: equal */
 };
 
@@ -142,6 +143,7 @@ struct cluster_peer {
 	__u8 leader;
 	__u8 priority;
 	bool ready, leaving, forwarding, leading;
+	bool reborn;		/* another boot than when the plan under way began */
 };
 
 enum cluster_role { ROLE_FOLLOWER, ROLE_CANDIDATE, ROLE_LEADER };
@@ -163,7 +165,7 @@ struct cluster {
 	__u64 term;			/* followed or led; 0: none */
 	__u8 leader;			/* followed, this member, or ESL_NO_MEMBER */
 	struct vote vote;		/* the newest given or asked for */
-	__u64 term_max;			/* the highest known */
+	__u64 term_max;			/* the highest known; a term: a count << 32, the boot of who stood */
 	__u8 promised;			/* to whom, or ESL_NO_MEMBER */
 	__u64 promise_ns;		/* until then */
 	__u64 stood_ns;			/* candidate and leader: since when in this term */

@@ -160,6 +160,21 @@ struct vote election_told_vote(const struct cluster *c, __u64 now)
 	return v;
 }
 
+/*
+ * Who started and has followed nobody yet: a member that it does not hear yet may
+ * lead, as keys come one after another, and with quorum none nobody's vote would
+ * be missed.
+ */
+static bool is_new(const struct cluster *c, __u64 now)
+{
+	if (c->term || now - c->start_ns >= c->config.join_ns)
+		return false;
+	FOR_EACH_PEER(c, id)
+		if (!c->peer[id].boot)
+			return true;
+	return false;
+}
+
 /* Could this member lead, if it got the votes? */
 static enum lead obstacle(const struct cluster *c, __u64 now)
 {
@@ -173,7 +188,7 @@ static enum lead obstacle(const struct cluster *c, __u64 now)
 		return LEAD_LEAVING;
 	if (c->leader != ESL_NO_MEMBER && c->leader != c->config.id)
 		return lease_round_trip(c, c->leader, now) ? LEAD_FOLLOWING : LEAD_UNHEARD;
-	if (election_is_mute(c, now))
+	if (election_is_mute(c, now) || is_new(c, now))
 		return LEAD_STARTING;
 	FOR_EACH_PEER(c, id) {
 		if (!lease_hears(c, id, now))
@@ -201,11 +216,21 @@ static __u64 rank_delay(const struct cluster *c, __u64 now)
 	return delay < c->config.dead_ns / 2 ? delay : c->config.dead_ns / 2;
 }
 
+/*
+ * Above all that are known, and no other boot's: who starts alone knows of none,
+ * and must not name another table as its former life did.
+ */
+static __u64 next_term(const struct cluster *c)
+{
+	return ((c->term_max >> 32) + 1) << 32 | (__u32)c->boot;
+}
+
 static void stand(struct cluster *c, __u64 now)
 {
 	if (c->vote.term > c->term_max)
 		c->term_max = c->vote.term;
-	c->vote = (struct vote){ .term = ++c->term_max, .candidate = (__u8)c->config.id, .asked = true };
+	c->term_max = next_term(c);
+	c->vote = (struct vote){ .term = c->term_max, .candidate = (__u8)c->config.id, .asked = true };
 	c->role = ROLE_CANDIDATE;
 	c->stood_ns = now > c->sent_ns ? now : c->sent_ns + 1;
 	c->stand_ns = 0;

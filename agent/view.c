@@ -99,7 +99,7 @@ static bool is_awaited(const struct cluster *c, __u32 id, __u64 now)
 	if (lease_supports(c, id) && lease_hears(c, id, now))
 		return held->term && (held->term != base->term || held->leader != base->leader);
 	/* The lease of whoever led the term before this one has ended. */
-	if (id == base->leader && c->term == base->term + 1)
+	if (id == base->leader && c->term >> 32 == (base->term >> 32) + 1)
 		return false;
 	return holders & BIT(id) || (lease_hears(c, id, now) && held->term);
 }
@@ -132,6 +132,19 @@ static void take_over(struct cluster *c, __u64 now)
 	}
 }
 
+/*
+ * While a plan is under way all members of its table have put one in force: who
+ * says that it holds none has resigned, or has started again, and no longer
+ * knows what it prepared.  Who was to join holds none; of it the boot tells.
+ */
+static bool has_lost_plan(const struct cluster *c, __u32 id)
+{
+	if (c->plan.phase == PLAN_NONE)
+		return false;
+	return (c->table.members & BIT(id) && !c->peer[id].held.term) ||
+	       (c->plan.next.members & BIT(id) && c->peer[id].reborn);
+}
+
 /* Members of table or plan that forward no more: silent, or they say so. */
 static __u64 gone(const struct cluster *c, __u64 now)
 {
@@ -140,7 +153,8 @@ static __u64 gone(const struct cluster *c, __u64 now)
 	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++) {
 		if (!((c->table.members | c->plan.next.members) & BIT(id)) || id == c->config.id)
 			continue;
-		if (!(c->config.members & BIT(id)) || !lease_alive(c, id, now) || !c->peer[id].ready)
+		if (!(c->config.members & BIT(id)) || !lease_alive(c, id, now) || !c->peer[id].ready ||
+		    has_lost_plan(c, id))
 			ids |= BIT(id);
 	}
 	return ids;
@@ -179,12 +193,12 @@ static void remove_gone(struct cluster *c, __u64 now)
 
 static bool has_done(const struct cluster *c, __u32 id)
 {
-	__u64 both = c->table.members | c->plan.next.members;
 	__u32 epoch = c->plan.next.stamp.epoch;
 
-	if (id != c->config.id)
-		return c->peer[id].phase_epoch == epoch && c->peer[id].phase >= c->plan.phase;
-	return !(both & BIT(id)) || (c->local.phase_epoch == epoch && c->local.phase >= c->plan.phase);
+	/* The leader's edges say where to switch, whether or not it has slots. */
+	if (id == c->config.id)
+		return c->local.phase_epoch == epoch && c->local.phase >= c->plan.phase;
+	return c->peer[id].phase_epoch == epoch && c->peer[id].phase >= c->plan.phase;
 }
 
 static void advance_plan(struct cluster *c, __u64 now)
@@ -220,6 +234,8 @@ static bool is_settled(const struct cluster *c)
 
 static void plan(struct cluster *c, const struct slot_table *next)
 {
+	FOR_EACH_PEER(c, id)
+		c->peer[id].reborn = false;
 	c->plan.next = *next;
 	c->plan.phase = PLAN_PREPARE;
 	c->send = true;

@@ -16,6 +16,11 @@
 #include "dispatch.h"
 #include "types.h"
 
+/* On the segments heartbeats are Ethernet frames of a type for local use (IEEE 802
+ * section 9.2.3) to a group that switches flood. */
+#define ESL_HB_ETHERTYPE 0x88b5
+#define ESL_HB_GROUP { 0x03, 'e', 's', 'p', 'l', 0x01 }
+
 #define ESL_HB_MAGIC 0x45734862U	/* "EsHb" */
 #define ESL_HB_MAJOR 1
 #define ESL_HB_MINOR 0
