@@ -68,7 +68,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, ESL_FRAG_MAX);
 	__type(key, struct esl_frag_key);
-	__type(value, __u32);
+	__type(value, struct esl_frag);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } espalier_frag SEC(".maps");
 
@@ -87,6 +87,24 @@ struct {
 	__type(value, struct esl_turns);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } espalier_turns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ESL_SWITCH_RECORDS);
+	__type(key, __u32);
+	__type(value, struct esl_switch);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} espalier_switch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ESL_SWITCH_RECORDS);
+	__type(key, __u32);
+	__type(value, struct esl_begin);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} espalier_begin SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -151,6 +169,12 @@ esl_inline const struct esl_policy *esl_tables_policy(struct esl_tables *tables,
 	return bpf_map_lookup_elem(&espalier_policies, &key);
 }
 
+esl_inline const struct esl_sa_in *esl_tables_sa(struct esl_tables *tables, const struct esl_sa_key *key)
+{
+	(void)tables;
+	return bpf_map_lookup_elem(&espalier_sa_in, key);
+}
+
 static __always_inline void tell_session(__u64 hash, __u32 member)
 {
 	struct esl_event e = { .seq = hash, .index = member, .kind = ESL_EVENT_SESSION };
@@ -160,6 +184,7 @@ static __always_inline void tell_session(__u64 hash, __u32 member)
 
 /* What decide.h hands on to the functions below. */
 struct esl_tables {
+	const struct xdp_md *ctx;
 	bool here;	/* a constant: the counted schemes in the caller's code, because a call costs 8 ns */
 };
 
@@ -195,11 +220,23 @@ __attribute__((noinline)) __u32 espalier_session(const struct esl_table *t, __u3
 	return member;
 }
 
-esl_inline __u32 esl_tables_owner(struct esl_tables *tables, const struct esl_config *c, __u32 role,
+/* As esl_tables_switch(); index: esl_switch_index(). */
+__attribute__((noinline)) int espalier_switching(__u32 index, __u32 epoch, __u64 hash, __u32 whole)
+{
+	struct esl_switch *s = bpf_map_lookup_elem(&espalier_switch, &index);
+	struct esl_begin *begin = bpf_map_lookup_elem(&espalier_begin, &index);
+
+	return s && begin && esl_switch_step(s, begin, epoch, hash, whole);
+}
+
+esl_inline bool esl_tables_switch(struct esl_tables *tables, __u32 role, __u32 epoch, __u64 hash, bool whole)
+{
+	return espalier_switching(esl_switch_index(role, tables->ctx->rx_queue_index), epoch, hash, whole);
+}
+
+esl_inline __u32 esl_tables_owner(struct esl_tables *tables, const struct esl_table *t, __u32 role,
 				  __u64 hash, __u32 len)
 {
-	const struct esl_table *t = esl_table(c);
-
 	if (t->scheme == ESL_SCHEME_PACKET_RR || t->scheme == ESL_SCHEME_PACKET_SQF)
 		return tables && tables->here ? counted(t, role, hash, len) :
 						espalier_counted(t, role, hash, len);

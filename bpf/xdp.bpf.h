@@ -42,13 +42,6 @@ static __always_inline bool is_foreign(int reason)
 	return (__u32)(reason - ESL_FOREIGN_PLAIN) <= ESL_FOREIGN_NATT - ESL_FOREIGN_PLAIN;
 }
 
-static __always_inline enum esl_kind kind_of(int reason)
-{
-	if (reason == ESL_OWNED_AH)
-		return ESL_KIND_AH;
-	return reason == ESL_OWNED_NATT ? ESL_KIND_NATT : ESL_KIND_ESP;
-}
-
 static __always_inline void count_seen(__u32 index, __u32 seq, __u32 bytes)
 {
 	struct esl_sa_seq *seen = bpf_map_lookup_elem(&espalier_sa_seq, &index);
@@ -61,22 +54,33 @@ static __always_inline void count_seen(__u32 index, __u32 seq, __u32 bytes)
 		seen->top = seq;
 }
 
+/* esl_is_taken() for the slot of this number.  A global function: few packets
+ * ask, and the slot's arithmetic would cost all others registers. */
+__attribute__((noinline)) int espalier_taken(__be32 spi, __be32 daddr, __u32 seq)
+{
+	const struct esl_config *c = esl_config();
+
+	return c && esl_is_taken(c, esl_slot_esp(&c->key, spi, daddr, seq, esl_table(c)->esp_shift));
+}
+
 /* An owned IPsec packet: its SA must be known, its number above the floor. */
 static __always_inline int admit_ipsec(const struct esl_packet *p, int reason)
 {
-	const __u32 *w = esl_spi_seq(p, kind_of(reason));
+	const __u32 *w = esl_spi_seq(p, esl_owned_kind(reason));
 	const struct esl_sa_in *sa;
 	struct esl_sa_key key;
+	struct esl_number n;
 	__u32 seq;
 
 	if (!w)
 		return ESL_BAD_ESP;
-	seq = esl_ntohl(w[1]);
-	key = esl_sa_key(p, esl_ntohl(w[0]), reason == ESL_OWNED_AH ? ESL_IPPROTO_AH : ESL_IPPROTO_ESP);
+	n = esl_number(w, esl_owned_kind(reason));
+	seq = esl_ntohl(n.seq);
+	key = esl_sa_key(p, esl_ntohl(n.spi), n.protocol);
 	sa = bpf_map_lookup_elem(&espalier_sa_in, &key);
 	if (!sa)
 		return ESL_SA_UNKNOWN;
-	if (sa->floor_set && esl_seq_extend(seq, sa->floor) <= sa->floor)
+	if (esl_below_floor(sa, seq) && espalier_taken(n.spi, esl_daddr_word(p), seq))
 		return ESL_BELOW_FLOOR;
 	count_seen(sa->index, seq, p->len);
 	return reason;
@@ -91,11 +95,11 @@ static __always_inline int admit_ipsec(const struct esl_packet *p, int reason)
  */
 __attribute__((noinline)) int espalier_fragment(struct xdp_md *ctx, const struct parsed *h, int reason)
 {
+	const struct esl_frag *known;
 	struct esl_frag_key key;
 	struct esl_packet p;
-	const __u32 *known;
+	struct esl_frag new;
 	struct frame f;
-	__u32 owner;
 
 	if (!h || !frame_of(ctx, &f) || !unparse(h, f.eth, f.end, &p) || f.role != ESL_OUTSIDE ||
 	    !esl_first_decides(&p) || !esl_is_to_cluster(f.config, &p))
@@ -103,15 +107,13 @@ __attribute__((noinline)) int espalier_fragment(struct xdp_md *ctx, const struct
 	key = esl_frag_key(&p);
 	if (p.later_fragment) {
 		known = bpf_map_lookup_elem(&espalier_frag, &key);
-		return known ? (int)esl_frag_owner(f.config, *known) : 0;
+		return known ? (int)esl_frag_owner(f.config, &p, known, NULL) : 0;
 	}
-	owner = esl_first_owner(f.config, reason);
-	if (owner) {
-		owner = esl_frag_value(f.config, owner);
-		bpf_map_update_elem(&espalier_frag, &key, &owner, BPF_ANY);
-	} else {
+	new = esl_frag(f.config, &p, reason);
+	if (new.owner)
+		bpf_map_update_elem(&espalier_frag, &key, &new, BPF_ANY);
+	else
 		bpf_map_delete_elem(&espalier_frag, &key);
-	}
 	return 0;
 }
 
@@ -140,7 +142,7 @@ static __always_inline __s32 cpu_of(const struct frame *f, const struct esl_pack
 	if (!c->cpu_mode || !c->cpu_count || !is_owned(reason))
 		return -1;
 	if (is_in(ipsec_mask, reason)) {
-		const __u32 *w = esl_spi_seq(p, kind_of(reason));
+		const __u32 *w = esl_spi_seq(p, esl_owned_kind(reason));
 
 		if (w)
 			hash = esl_hash_fold((w[0] + (c->cpu_mode == ESL_CPU_PACKET ? (__u64)w[1] << 32 : 0)) *
@@ -171,21 +173,31 @@ static __always_inline int take(const struct frame *f, const struct esl_packet *
 	return reason | (cpu_of(f, p, reason) + 1) << 16;
 }
 
-/* An IP packet on the cluster MAC, which h describes; as take() returns.  owner:
- * what espalier_fragment() knows of a later fragment. */
-__attribute__((noinline)) int espalier_cluster(struct xdp_md *ctx, const struct parsed *h, __u32 owner)
+/* Whose is an IP packet on the cluster MAC, which h describes?  owner: what
+ * espalier_fragment() knows of a later fragment. */
+__attribute__((noinline)) int espalier_decide(struct xdp_md *ctx, const struct parsed *h, __u32 owner)
 {
+	struct esl_tables tables = { .ctx = ctx };
 	struct esl_packet p;
 	struct frame f;
 	int reason;
 
 	if (!h || !frame_of(ctx, &f) || !unparse(h, f.eth, f.end, &p))
 		return ESL_SHORT_FRAME;
+	reason = esl_decide(f.config, f.role, &p, &tables);
+	return reason == ESL_OWNED_FRAGMENT ? esl_decide_later(f.config, &p, owner) : reason;
+}
+
+/* take() for the packet which h describes. */
+__attribute__((noinline)) int espalier_take(struct xdp_md *ctx, const struct parsed *h, int reason)
+{
+	struct esl_packet p;
+	struct frame f;
+
+	if (!h || !frame_of(ctx, &f) || !unparse(h, f.eth, f.end, &p))
+		return ESL_SHORT_FRAME;
 	f.l3_offset = h->l3;
-	reason = esl_decide(f.config, f.role, &p, NULL);
-	if (reason == ESL_OWNED_FRAGMENT)
-		reason = esl_decide_later(f.config, &p, owner);
-	return is_in(taken_mask, reason) ? take(&f, &p, reason) : reason;
+	return take(&f, &p, reason);
 }
 
 static __always_inline int cluster_ip(struct xdp_md *ctx)
@@ -198,7 +210,9 @@ static __always_inline int cluster_ip(struct xdp_md *ctx)
 		return verdict;
 	if (h.later_fragment)
 		owner = espalier_fragment(ctx, &h, 0);
-	verdict = espalier_cluster(ctx, &h, owner);
+	verdict = espalier_decide(ctx, &h, owner);
+	if (is_in(taken_mask, verdict))
+		verdict = espalier_take(ctx, &h, verdict);
 	if (h.fragment && !h.later_fragment)
 		espalier_fragment(ctx, &h, verdict & 0xffff);
 	return verdict == ESL_ND_LEADER ? espalier_solicitation(ctx) : verdict;
@@ -272,7 +286,7 @@ static __always_inline int inspect(struct xdp_md *ctx, struct frame *f)
 /* type: of what is at f->l3; a constant where the caller knows. */
 static __always_inline int simple_ip(struct xdp_md *ctx, struct frame *f, __be16 type)
 {
-	struct esl_tables tables = { .here = type == esl_htons(ESL_ETHERTYPE_IPV4) };
+	struct esl_tables tables = { .ctx = ctx, .here = type == esl_htons(ESL_ETHERTYPE_IPV4) };
 	struct esl_packet p;
 	int reason;
 

@@ -70,6 +70,8 @@ struct esl_world {
 	bool example;			/* nothing is configured: any MAC counts as the cluster's */
 	struct esl_policy_entry *policies;
 	size_t policy_count;
+	struct esl_sa_entry *sas;	/* inbound, ascending by esl_sa_order() */
+	size_t sa_count;
 	struct esl_sessions *sessions;	/* of the member whose maps were read, or NULL */
 	struct esl_own_entry *own;	/* addresses of that member, or NULL: not known */
 	size_t own_count;
@@ -173,7 +175,7 @@ const struct esl_addr *esl_account_target(const struct esl_account *a);
 
 int esl_walk_begin(struct esl_walk *walk, const struct esl_world *w, __u32 side);
 void esl_walk_end(struct esl_walk *walk);
-/* Fill in what decides, of a frame that has been read, before the members are asked. */
+/* Fill in what decides by the table that holds, of a frame that has been read, before the members are asked. */
 void esl_account_way(const struct esl_walk *walk, struct esl_account *a);
 /* Ask all members. Returns 0 or -ENOMEM. */
 int esl_walk_frame(struct esl_walk *walk, const struct esl_frame *f, struct esl_account *a);

@@ -289,6 +289,17 @@ static void print_certain(int *n, const struct esl_account *a)
 		     start);
 }
 
+/* Where a planned change gives the slot to another member, and the packet goes by
+ * its number. */
+static void print_heir(int *n, const struct esl_world *w, const struct esl_account *a, __u32 owner)
+{
+	__u32 heir = esl_slot_owner(esl_phase_next(&w->config, esl_phase(&w->config)), a->slot);
+
+	if (w->config.switching != ESL_PHASE_NONE && heir != owner && heir != ESL_NO_MEMBER)
+		step(n, "next", "slot %u goes to member %u, from the number on at which its SA switches", a->slot,
+		     heir);
+}
+
 static void print_slot(int *n, const struct esl_world *w, const struct esl_account *a)
 {
 	__u32 owner;
@@ -300,6 +311,8 @@ static void print_slot(int *n, const struct esl_world *w, const struct esl_accou
 		step(n, "owner", "slot %u belongs to no member", a->slot);
 	else
 		step(n, "owner", "slot %u belongs to member %u", a->slot, owner);
+	if (a->numbered)
+		print_heir(n, w, a, owner);
 }
 
 static void print_scheme(int *n, const struct esl_table *t)

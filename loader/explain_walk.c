@@ -13,7 +13,7 @@
 struct first_fragment {
 	struct esl_frag_key key;
 	__u64 number;				/* of the packet in the capture */
-	__u8 owner[ESL_MEMBERS_MAX];		/* enum esl_frag_owner, by index of the witness, or 0 */
+	struct esl_frag at[ESL_MEMBERS_MAX];	/* by index of the witness; owner 0: nothing */
 };
 
 static int by_key(const void *a, const void *b)
@@ -74,7 +74,7 @@ static int note_first(struct esl_walk *walk, const struct esl_account *a)
 
 		if (takes(reason) && a->then)
 			reason = a->then;
-		first->owner[i] = esl_first_owner(&walk->witness[i].config, reason);
+		first->at[i] = esl_frag(&walk->witness[i].config, &a->p, reason);
 	}
 	return 0;
 }
@@ -127,9 +127,10 @@ static int decide_cluster(struct esl_walk *walk, __u32 i, struct esl_account *a)
 		return decide_solicitation(&m->config, a);
 	if (reason == ESL_OWNED_FRAGMENT) {
 		const struct first_fragment *first = remembered(walk, &a->p);
+		__u32 owner = first ? esl_frag_owner(&m->config, &a->p, &first->at[i], &m->tables) : 0;
 
 		a->first = first ? first->number : 0;
-		return esl_decide_later(&m->config, &a->p, first ? first->owner[i] : 0);
+		return esl_decide_later(&m->config, &a->p, owner);
 	}
 	return reason;
 }
@@ -197,7 +198,7 @@ static bool is_cut(const struct esl_account *a)
 
 static enum esl_fate judge(const struct esl_walk *walk, struct esl_account *a)
 {
-	__u32 takers = 0, others = 0, count = walk->world->count;
+	__u32 takers = 0, others = 0, between = 0, count = walk->world->count;
 	bool same = true;
 
 	for (__u32 i = 0; i < count; i++) {
@@ -206,6 +207,7 @@ static enum esl_fate judge(const struct esl_walk *walk, struct esl_account *a)
 			a->owner = walk->world->ids[i];
 		}
 		others += esl_reason_text[a->reason[i]].verdict == ESL_OTHER;
+		between += a->reason[i] == ESL_SWITCHING;
 		same &= a->reason[i] == a->reason[0];
 	}
 	if (a->door == ESL_DOOR_OTHER || a->door == ESL_DOOR_OWN) {
@@ -218,6 +220,8 @@ static enum esl_fate judge(const struct esl_walk *walk, struct esl_account *a)
 	if (!takers && same && esl_reason_text[a->reason[0]].verdict == ESL_STACK)
 		return ESL_FATE_EVERY;
 	if (!takers && same && esl_reason_text[a->reason[0]].verdict == ESL_DROP)
+		return ESL_FATE_NOBODY;
+	if (!takers && between && between + others == count)
 		return ESL_FATE_NOBODY;
 	if (!takers && same && a->reason[0] == ESL_FRAGMENT_UNKNOWN)
 		return ESL_FATE_FIRST;
@@ -293,8 +297,13 @@ int esl_walk_begin(struct esl_walk *walk, const struct esl_world *w, __u32 side)
 		m->config = w->config;
 		m->config.member = w->ids[i];
 		m->config.leader = w->ids[i] == w->leader;
+		/* What the others took over is not known here. */
+		if (w->ids[i] != w->config.member)
+			memset(m->config.taken, 0, sizeof(m->config.taken));
 		m->tables.policies = w->policies;
 		m->tables.policy_count = w->policy_count;
+		m->tables.sas = w->sas;
+		m->tables.sa_count = w->sa_count;
 		m->tables.sessions = calloc(1, size);
 		if (!m->tables.sessions)
 			return -ENOMEM;

@@ -94,6 +94,8 @@ static void use_conf(struct esl_world *w, const struct esl_conf *c, const char *
 
 ESL_STATIC_ASSERT(sizeof(struct esl_policy_entry) ==
 			  sizeof(struct esl_policy_key) + sizeof(struct esl_policy), "as read");
+ESL_STATIC_ASSERT(sizeof(struct esl_sa_entry) == sizeof(struct esl_sa_key) + sizeof(struct esl_sa_in), "as read");
+ESL_STATIC_ASSERT(ESL_SA_MAX <= ESL_POLICIES_MAX && ESL_OWN_MAX <= ESL_POLICIES_MAX, "the limit of read_map()");
 ESL_STATIC_ASSERT(sizeof(struct esl_own_entry) == sizeof(struct esl_addr) + sizeof(__u32), "as read");
 
 /* Every entry of a hash or trie of the kernel, keys of key_size and values behind
@@ -139,6 +141,12 @@ static int read_tables(struct esl_world *w, const struct esl_pins *p)
 	if (n < 0)
 		return n;
 	w->own_count = n;
+	n = read_map(p->sa_in, sizeof(struct esl_sa_key), sizeof(struct esl_sa_in), (void **)&w->sas);
+	if (n < 0)
+		return n;
+	w->sa_count = n;
+	if (n)
+		qsort(w->sas, n, sizeof(*w->sas), esl_sa_order);
 	w->sessions = malloc(sizeof(*w->sessions) * ESL_SESSION_BUCKETS);
 	if (!w->sessions)
 		return -ENOMEM;
@@ -189,15 +197,24 @@ static int read_sources(struct esl_world *w, const struct esl_explain *o, char *
 	return 0;
 }
 
-/* Of the members that the table names, active or in a slot. */
-static void find_members(struct esl_world *w)
+static __u64 members_of(const struct esl_table *t)
 {
-	const struct esl_table *t = table_of(w);
 	__u64 bits = t->active_bits;
 
 	for (int i = 0; i < ESL_SLOTS; i++)
 		if (t->slot[i] < ESL_MEMBERS_MAX)
 			bits |= 1ULL << t->slot[i];
+	return bits;
+}
+
+/* Of the members that the table names, active or in a slot, and in a planned
+ * change the next table. */
+static void find_members(struct esl_world *w)
+{
+	__u64 bits = members_of(table_of(w));
+
+	if (w->config.switching != ESL_PHASE_NONE)
+		bits |= members_of(&w->config.table[~w->config.current & 1]);
 	w->count = 0;
 	for (__u8 id = 0; id < ESL_MEMBERS_MAX; id++)
 		if (bits >> id & 1)
@@ -225,6 +242,12 @@ static int override(struct esl_world *w, const struct esl_explain *o, char *erro
 {
 	struct esl_table *t = table_of(w);
 
+	/* Other members or another scheme: another world than the one that changes. */
+	if (o->id_count || o->scheme >= 0 || o->burst_shift >= 0)
+		w->config.switching = ESL_PHASE_NONE;
+	if (w->config.switching != ESL_PHASE_NONE)
+		assume(w, "a planned change is under way, and every member as far with it as member %u; "
+			  "plain packets are shown by the table that still holds", w->config.member);
 	if (o->id_count)
 		esl_table_fill(t, o->ids, NULL, o->id_count);
 	if (o->scheme >= 0)
@@ -310,6 +333,7 @@ int esl_world_make(struct esl_world *w, const struct esl_explain *o, char error[
 void esl_world_free(struct esl_world *w)
 {
 	free(w->policies);
+	free(w->sas);
 	free(w->sessions);
 	free(w->own);
 	OPENSSL_cleanse(&w->config.key, sizeof(w->config.key));

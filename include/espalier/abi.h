@@ -17,10 +17,14 @@
  *   espalier_sa_seq   per CPU, by esl_sa_in.index: what was seen. Written by XDP
  *   espalier_sa_out   outbound SAs by esl_sa_key. Written once per SA by the agent
  *   espalier_guard    mmapable, by esl_sa_out.index: guard.h says who writes what
- *   espalier_frag     LRU: enum esl_frag_owner of fragmented packets for a cluster
- *                     address. Written by XDP
+ *   espalier_frag     LRU: esl_frag of fragmented packets for a cluster address.
+ *                     Written by XDP
  *   espalier_frag_out LRU: fragmented packets whose first part passed the guard
  *   espalier_turns    per CPU, by role: the counted schemes. Written by XDP
+ *   espalier_switch   mmapable, by esl_switch_index(): markers of a planned change.
+ *                     Written by XDP
+ *   espalier_begin    mmapable, by the same: where its next table begins. Written by
+ *                     the agent
  *   espalier_sessions mmapable, by bucket: the session table. Written by XDP and,
  *                     with the leader's assignments, by the agent
  *   espalier_policies longest prefix, by destination: which slot all packets of a
@@ -36,9 +40,10 @@
 #include "lane.h"
 #include "packet.h"
 #include "reason.h"
+#include "switch.h"
 #include "types.h"
 
-#define ESL_ABI_VERSION 2
+#define ESL_ABI_VERSION 3
 #define ESL_MAP_PREFIX "espalier_"
 #define ESL_PROG_XDP "espalier_xdp"
 #define ESL_PROG_GUARD "espalier_egress"
@@ -55,6 +60,8 @@
 #define ESL_STAMP 0xe591
 
 enum esl_role { ESL_INSIDE, ESL_OUTSIDE, ESL_ROLES };
+
+#define ESL_SWITCH_RECORDS (ESL_ROLES * ESL_SWITCH_QUEUES)
 
 /* One NIC of the member. ifindex 0: not configured. */
 struct esl_port {
@@ -84,10 +91,16 @@ struct esl_config {
 	struct esl_hash_key key;
 
 	__u64 deadline_ns;	/* forward before it only; 0: silent */
+	/* These two are one word for reader and writer: esl_phase(). */
+	__u32 current;		/* 0 or 1: which of the tables holds */
+	__u32 switching;	/* enum esl_phase; not NONE: the other table is the next one */
 	__u32 leader;		/* 1: this member is the leader */
-	__u32 current;		/* which of the tables holds */
 	__u32 policies;		/* entries of espalier_policies; 0: it is not looked up */
 	__u32 changing;		/* 1: owned IPsec packets are dropped: the outside scheme changes */
+	__u32 reserved;		/* 0 */
+	/* Bit s % 32 of word s / 32: this member took slot s over, and has not seen
+	 * what came in it before.  Floors hold there and in no other slot. */
+	__u32 taken[ESL_SLOTS / 32];
 	struct esl_table table[2];
 };
 
@@ -108,7 +121,9 @@ struct esl_sa_key {
 struct esl_sa_in {
 	__u32 index;		/* of espalier_sa_seq */
 	__u32 floor_set;	/* 1: floor holds */
-	__u64 floor;		/* no number at or below is accepted */
+	__u64 floor;		/* no number at or below is accepted in a slot of esl_config.taken */
+	__u64 switch_at;	/* in a planned change the first number that follows the next
+				 * table; 0: none yet, all follow the current one */
 };
 
 struct esl_sa_seq {
@@ -135,11 +150,22 @@ struct esl_frag_key {
 	__u32 protocol;		/* 0 for IPv6 */
 };
 
-/* In espalier_frag with the epoch of the table above it, << 2: in another epoch
- * the first part may have had another owner. */
 enum esl_frag_owner {
 	ESL_FRAG_MINE = 1,	/* the first part was taken here */
 	ESL_FRAG_OTHER,		/* the first part is IPsec of another member */
+};
+
+/*
+ * What is remembered of a first part.  That it was taken here once is not
+ * enough: its slot may have moved since, planned or not, and its new owner may
+ * have accepted the number in another packet.  So the number is kept, and a
+ * later part is judged as the first one would be now: esl_frag_owner().
+ */
+struct esl_frag {
+	__u32 owner;		/* enum esl_frag_owner */
+	__u32 protocol;		/* MINE: ESP, also in UDP, or AH */
+	__be32 spi;
+	__be32 seq;
 };
 
 /* Key of espalier_policies: IPv4 prefixes are those of mapped addresses, 96 longer. */
@@ -165,6 +191,46 @@ struct esl_event {
 	__u16 reason;		/* enum esl_reason */
 };
 
+/*
+ * Which table holds, and how far a planned change is: one load, because an
+ * owner found by the one and the other of different moments may be a second
+ * owner.  Above 1 while a change is planned.
+ */
+esl_inline __u64 esl_phase(const struct esl_config *c)
+{
+	return *(const volatile esl_wide *)&c->current;
+}
+
+/* current: 0 or 1, the table that holds from now on. */
+esl_inline void esl_phase_store(struct esl_config *c, __u32 current, enum esl_phase switching)
+{
+	*(volatile esl_wide *)&c->current = (__u64)switching << 32 | current;
+}
+
+esl_inline enum esl_phase esl_phase_switching(__u64 phase)
+{
+	return (enum esl_phase)(phase >> 32);
+}
+
+/* At once: a verifier that saw the index put aside would not know its bounds. */
+esl_inline const struct esl_table *esl_phase_table(const struct esl_config *c, __u64 phase)
+{
+	const struct esl_table *t = &c->table[phase & 1];
+
+	esl_settle(t);
+	return t;
+}
+
+esl_inline const struct esl_table *esl_phase_next(const struct esl_config *c, __u64 phase)
+{
+	return esl_phase_table(c, ~phase);
+}
+
+esl_inline const struct esl_table *esl_table(const struct esl_config *c)
+{
+	return esl_phase_table(c, esl_phase(c));
+}
+
 esl_inline struct esl_frag_key esl_frag_key(const struct esl_packet *p)
 {
 	struct esl_frag_key key = {
@@ -188,13 +254,17 @@ esl_inline struct esl_sa_key esl_sa_key(const struct esl_packet *p, __u32 spi, _
 ESL_STATIC_ASSERT(sizeof(struct esl_port) == 40, "port");
 ESL_STATIC_ASSERT(sizeof(struct esl_table) == ESL_SLOTS + ESL_MEMBERS_MAX + 24, "table");
 ESL_STATIC_ASSERT(ESL_IDENTITY_SIZE == 16 + 2 * 40 + 8 * ESL_HASH_WORDS, "identity");
-ESL_STATIC_ASSERT(sizeof(struct esl_config) == ESL_IDENTITY_SIZE + 24 + 2 * sizeof(struct esl_table),
+ESL_STATIC_ASSERT(sizeof(struct esl_config) == ESL_IDENTITY_SIZE + 64 + 2 * sizeof(struct esl_table),
 		  "config");
+ESL_STATIC_ASSERT(offsetof(struct esl_config, current) % 8 == 0 &&
+			  offsetof(struct esl_config, switching) == offsetof(struct esl_config, current) + 4,
+		  "table and phase in one word");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_key) == 24, "SA key");
-ESL_STATIC_ASSERT(sizeof(struct esl_sa_in) == 16, "inbound SA");
+ESL_STATIC_ASSERT(sizeof(struct esl_sa_in) == 24, "inbound SA");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_seq) == 24, "sequence record");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_out) == 16, "outbound SA");
 ESL_STATIC_ASSERT(sizeof(struct esl_frag_key) == 40, "fragment key");
+ESL_STATIC_ASSERT(sizeof(struct esl_frag) == 16, "fragment");
 ESL_STATIC_ASSERT(sizeof(struct esl_policy_key) == 20, "policy key");
 ESL_STATIC_ASSERT(sizeof(struct esl_event) == 16, "event");
 

@@ -2,10 +2,12 @@
 /*
  * Whose packet is it?  The decision of the XDP program for a frame on the
  * cluster MAC, from the packet and the pinned configuration: no per-SA
- * look-up, no atomic, no clock.  DESIGN: "A packet's way", 1 to 7.
+ * look-up, no atomic, no clock.  DESIGN: "A packet's way", 1 to 7.  Only while
+ * a change is planned (switch.h), and only where it gives the packet's slot to
+ * this member or takes it away, the SA's record is looked up.
  *
  * Some schemes need more than the packet.  Whoever includes this header says
- * where that lies, by the two functions below: the BPF program in maps, host
+ * where that lies, by the functions below: the BPF program in maps, host
  * code in memory (tables.h).
  */
 #ifndef ESPALIER_DECIDE_H
@@ -17,18 +19,21 @@ struct esl_tables;
 
 /* The policy with the longest prefix of the packet's destination. */
 esl_inline const struct esl_policy *esl_tables_policy(struct esl_tables *tables, const struct esl_packet *p);
+/* The record of an inbound SA, or NULL. */
+esl_inline const struct esl_sa_in *esl_tables_sa(struct esl_tables *tables, const struct esl_sa_key *key);
 /*
  * Owner by a scheme that counts or keeps a table: esl_owner_counted() or
- * esl_owner_session() with what they need.  role: of the NIC; hash: of packet
- * or session; len: of the packet in bytes.
+ * esl_owner_session() with what they need.  t: the packet's table; role: of the
+ * NIC; hash: of packet or session; len: of the packet in bytes.
  */
-esl_inline __u32 esl_tables_owner(struct esl_tables *tables, const struct esl_config *c, __u32 role,
+esl_inline __u32 esl_tables_owner(struct esl_tables *tables, const struct esl_table *t, __u32 role,
 				  __u64 hash, __u32 len);
+/* esl_switch_step() with the records of the NIC with this role. */
+esl_inline bool esl_tables_switch(struct esl_tables *tables, __u32 role, __u32 epoch, __u64 hash, bool whole);
 
-esl_inline const struct esl_table *esl_table(const struct esl_config *c)
-{
-	return &c->table[c->current & 1];
-}
+/* What esl_owner_ipsec() says beside a member id or ESL_NO_MEMBER: its old owner
+ * takes the packet no longer and its new one not yet. */
+#define ESL_BETWEEN 0x100
 
 esl_inline bool esl_is_cluster_ipv4(const struct esl_config *c, __be32 addr)
 {
@@ -76,13 +81,52 @@ esl_inline __u32 esl_slot_owner(const struct esl_table *t, __u32 slot)
 	return t->slot[slot % ESL_SLOTS];
 }
 
-/* Owner of an IPsec packet with this SPI and number (as on the wire). */
-esl_inline __u32 esl_owner_ipsec(const struct esl_config *c, const struct esl_packet *p, const __u32 *spi_seq)
-{
-	const struct esl_table *t = esl_table(c);
+/* What the slot of an IPsec packet follows from; all as on the wire. */
+struct esl_number {
+	__be32 spi;
+	__be32 seq;
+	__u32 protocol;		/* ESP, also in UDP, or AH */
+};
 
-	return esl_slot_owner(t, esl_slot_esp(&c->key, spi_seq[0], esl_daddr_word(p), esl_ntohl(spi_seq[1]),
-					      t->esp_shift));
+esl_inline __u32 esl_number_slot(const struct esl_config *c, const struct esl_packet *p,
+				 const struct esl_number *n, const struct esl_table *t)
+{
+	return esl_slot_esp(&c->key, n->spi, esl_daddr_word(p), esl_ntohl(n->seq), t->esp_shift);
+}
+
+/* Owner of the packet p, or of that of which p is a part, with this number: a
+ * member id, ESL_NO_MEMBER, or ESL_BETWEEN. */
+esl_inline __u32 esl_owner_ipsec(const struct esl_config *c, const struct esl_packet *p,
+				 const struct esl_number *n, __u64 phase, struct esl_tables *tables)
+{
+	const struct esl_table *t = esl_phase_table(c, phase), *next;
+	__u32 owner = esl_slot_owner(t, esl_number_slot(c, p, n, t)), heir;
+	const struct esl_sa_in *sa;
+	struct esl_sa_key key;
+
+	if (esl_phase_switching(phase) == ESL_PHASE_NONE)
+		return owner;
+	next = esl_phase_next(c, phase);
+	heir = esl_slot_owner(next, esl_number_slot(c, p, n, next));
+	if (owner == heir || (owner != c->member && heir != c->member))
+		return owner;
+	key = esl_sa_key(p, esl_ntohl(n->spi), n->protocol);
+	sa = esl_tables_sa(tables, &key);
+	if (!sa || !sa->switch_at || esl_seq_extend(esl_ntohl(n->seq), sa->switch_at) < sa->switch_at)
+		return owner;
+	return esl_phase_switching(phase) == ESL_PHASE_SWITCH ? heir : ESL_BETWEEN;
+}
+
+/* A number that may have been accepted where its slot was before: not to be
+ * accepted in slots that are esl_is_taken().  seq: host byte order. */
+esl_inline bool esl_below_floor(const struct esl_sa_in *sa, __u32 seq)
+{
+	return sa->floor_set && esl_seq_extend(seq, sa->floor) <= sa->floor;
+}
+
+esl_inline bool esl_is_taken(const struct esl_config *c, __u32 slot)
+{
+	return c->taken[slot / 32 % (ESL_SLOTS / 32)] >> slot % 32 & 1;
 }
 
 /* s: the counts of the NIC with this role, on this CPU. */
@@ -113,14 +157,28 @@ esl_inline __u32 esl_policy_slot(const struct esl_config *c, const struct esl_pa
 	return policy ? policy->slot : ESL_SLOTS;
 }
 
-/*
- * Owner of a packet that is to be forwarded.  To be called once for each
- * packet that arrives: the counted schemes count it.
- */
-esl_inline __u32 esl_owner_plain(const struct esl_config *c, __u32 role, const struct esl_packet *p,
-				 struct esl_tables *tables)
+/* The table that a packet which is to be forwarded follows. Once for each that
+ * arrives: its place among the markers counts. */
+esl_inline const struct esl_table *esl_table_plain(const struct esl_config *c, __u32 role,
+						   const struct esl_packet *p, __u64 phase,
+						   struct esl_tables *tables)
 {
-	const struct esl_table *t = esl_table(c);
+	const struct esl_table *next;
+
+	if (esl_phase_switching(phase) == ESL_PHASE_NONE)
+		return esl_phase_table(c, phase);
+	next = esl_phase_next(c, phase);
+	return esl_tables_switch(tables, role, next->epoch, esl_hash_packet(&c->key, p), !p->fragment) ?
+		       next : esl_phase_table(c, phase);
+}
+
+/*
+ * Owner, by its table, of a packet that is to be forwarded.  To be called once
+ * for each packet that arrives: the counted schemes count it.
+ */
+esl_inline __u32 esl_owner_plain(const struct esl_config *c, const struct esl_table *t, __u32 role,
+				 const struct esl_packet *p, struct esl_tables *tables)
+{
 	__u32 slot = esl_policy_slot(c, p, tables);
 
 	if (slot < ESL_SLOTS)
@@ -129,21 +187,38 @@ esl_inline __u32 esl_owner_plain(const struct esl_config *c, __u32 role, const s
 	if (t->scheme == ESL_SCHEME_PACKET_HASH || t->scheme == ESL_SCHEME_SA)
 		return esl_slot_owner(t, esl_hash_slot(esl_hash_packet(&c->key, p)));
 	if (t->scheme == ESL_SCHEME_PACKET_RR || t->scheme == ESL_SCHEME_PACKET_SQF)
-		return esl_tables_owner(tables, c, role, esl_hash_packet(&c->key, p), p->len);
+		return esl_tables_owner(tables, t, role, esl_hash_packet(&c->key, p), p->len);
 	if (t->scheme == ESL_SCHEME_SESSION_HASH)
 		return esl_slot_owner(t, esl_hash_slot(esl_hash_flow(&c->key, p)));
-	return esl_tables_owner(tables, c, role, esl_hash_flow(&c->key, p), p->len);
+	return esl_tables_owner(tables, t, role, esl_hash_flow(&c->key, p), p->len);
+}
+
+/* w: SPI and number as on the wire. */
+esl_inline struct esl_number esl_number(const __u32 *w, enum esl_kind kind)
+{
+	struct esl_number n = {
+		.spi = w[0],
+		.seq = w[1],
+		.protocol = kind == ESL_KIND_AH ? ESL_IPPROTO_AH : ESL_IPPROTO_ESP,
+	};
+
+	return n;
 }
 
 /* An IPsec packet to a cluster address, no later fragment. */
-esl_inline int esl_decide_ipsec(const struct esl_config *c, const struct esl_packet *p, enum esl_kind kind)
+esl_inline int esl_decide_ipsec(const struct esl_config *c, const struct esl_packet *p, enum esl_kind kind,
+				__u64 phase, struct esl_tables *tables)
 {
 	const __u32 *w = esl_spi_seq(p, kind);
+	struct esl_number n;
 	__u32 member;
 
 	if (!w)
 		return kind == ESL_KIND_AH ? ESL_BAD_AH : ESL_BAD_ESP;
-	member = esl_owner_ipsec(c, p, w);
+	n = esl_number(w, kind);
+	member = esl_owner_ipsec(c, p, &n, phase, tables);
+	if (member == ESL_BETWEEN)
+		return ESL_SWITCHING;
 	switch (kind) {
 	case ESL_KIND_AH:
 		return esl_by_owner(c, member, ESL_OWNED_AH, ESL_FOREIGN_AH);
@@ -176,7 +251,8 @@ esl_inline bool esl_first_decides(const struct esl_packet *p)
  * A packet to a cluster address itself.  OWNED_FRAGMENT means "as the first
  * fragment", which the caller remembers: esl_decide_later().
  */
-esl_inline int esl_decide_local(const struct esl_config *c, __u32 role, const struct esl_packet *p)
+esl_inline int esl_decide_local(const struct esl_config *c, __u32 role, const struct esl_packet *p, __u64 phase,
+				struct esl_tables *tables)
 {
 	enum esl_kind kind = esl_kind_of(p, true);
 
@@ -189,7 +265,7 @@ esl_inline int esl_decide_local(const struct esl_config *c, __u32 role, const st
 		return esl_first_decides(p) && role == ESL_OUTSIDE ?
 			       ESL_OWNED_FRAGMENT : esl_for_leader(c, ESL_LOCAL_LEADER, ESL_LOCAL_OTHER);
 	if (esl_is_ipsec(kind))
-		return esl_decide_ipsec(c, p, kind);
+		return esl_decide_ipsec(c, p, kind, phase, tables);
 	switch (kind) {
 	case ESL_KIND_KEEPALIVE:
 		return ESL_NAT_KEEPALIVE;
@@ -204,26 +280,68 @@ esl_inline int esl_decide_local(const struct esl_config *c, __u32 role, const st
 	}
 }
 
-/* The value of espalier_frag, and what it says in this epoch. */
-esl_inline __u32 esl_frag_value(const struct esl_config *c, __u32 owner)
-{
-	return esl_table(c)->epoch << 2 | owner;
-}
-
-esl_inline __u32 esl_frag_owner(const struct esl_config *c, __u32 value)
-{
-	return (value ^ esl_frag_value(c, 0)) < 4 ? value & 3 : ESL_FRAG_OTHER;
-}
-
-/* What a member remembers of a first fragment that it gave this reason: the
- * later ones belong to whom it belongs to, and the leader takes those that are
- * of no IPsec packet. enum esl_frag_owner, or 0: nothing, and what was known of
- * an older packet with the same id is forgotten. */
+/* Whose a first fragment is that a member gave this reason: the later ones belong
+ * to whom it belongs to, and the leader takes those that are of no IPsec packet.
+ * enum esl_frag_owner, or 0: nothing is remembered, and what was known of an older
+ * packet with the same id is forgotten. */
 esl_inline __u32 esl_first_owner(const struct esl_config *c, int reason)
 {
 	if (reason == ESL_OWNED_ESP || reason == ESL_OWNED_AH || reason == ESL_OWNED_NATT)
 		return ESL_FRAG_MINE;
 	return c->leader && reason != ESL_LOCAL_LEADER ? ESL_FRAG_OTHER : 0;
+}
+
+/* The kind of an owned IPsec packet. */
+esl_inline enum esl_kind esl_owned_kind(int reason)
+{
+	if (reason == ESL_OWNED_AH)
+		return ESL_KIND_AH;
+	return reason == ESL_OWNED_NATT ? ESL_KIND_NATT : ESL_KIND_ESP;
+}
+
+/* What is remembered of the first fragment p with this reason; owner as
+ * esl_first_owner(). */
+esl_inline struct esl_frag esl_frag(const struct esl_config *c, const struct esl_packet *p, int reason)
+{
+	struct esl_frag f = { .owner = esl_first_owner(c, reason) };
+	enum esl_kind kind = esl_owned_kind(reason);
+	const __u32 *w;
+	struct esl_number n;
+
+	if (f.owner != ESL_FRAG_MINE)
+		return f;
+	w = esl_spi_seq(p, kind);
+	if (!w) {
+		f.owner = 0;
+		return f;
+	}
+	n = esl_number(w, kind);
+	f.protocol = n.protocol;
+	f.spi = n.spi;
+	f.seq = n.seq;
+	return f;
+}
+
+/* Whose the later fragment p is now, of a packet of which f is remembered: enum
+ * esl_frag_owner. */
+esl_inline __u32 esl_frag_owner(const struct esl_config *c, const struct esl_packet *p,
+				const struct esl_frag *f, struct esl_tables *tables)
+{
+	struct esl_number n = { .spi = f->spi, .seq = f->seq, .protocol = f->protocol };
+	__u64 phase = esl_phase(c);
+	const struct esl_sa_in *sa;
+	struct esl_sa_key key;
+
+	if (f->owner != ESL_FRAG_MINE)
+		return f->owner;
+	if (esl_owner_ipsec(c, p, &n, phase, tables) != c->member)
+		return ESL_FRAG_OTHER;
+	key = esl_sa_key(p, esl_ntohl(n.spi), n.protocol);
+	sa = esl_tables_sa(tables, &key);
+	if (sa && esl_below_floor(sa, esl_ntohl(n.seq)) &&
+	    esl_is_taken(c, esl_number_slot(c, p, &n, esl_phase_table(c, phase))))
+		return ESL_FRAG_OTHER;
+	return ESL_FRAG_MINE;
 }
 
 /*
@@ -244,11 +362,15 @@ esl_inline int esl_decide_later(const struct esl_config *c, const struct esl_pac
 esl_inline int esl_decide(const struct esl_config *c, __u32 role, const struct esl_packet *p,
 			  struct esl_tables *tables)
 {
+	const __u64 phase = esl_phase(c);
+	const struct esl_table *t;
+
 	if (esl_is_to_cluster(c, p))
-		return esl_decide_local(c, role, p);
+		return esl_decide_local(c, role, p, phase, tables);
 	if (esl_is_to_group(p))
 		return ESL_GROUP;
-	return esl_by_owner(c, esl_owner_plain(c, role, p, tables), ESL_OWNED_PLAIN, ESL_FOREIGN_PLAIN);
+	t = esl_table_plain(c, role, p, phase, tables);
+	return esl_by_owner(c, esl_owner_plain(c, t, role, p, tables), ESL_OWNED_PLAIN, ESL_FOREIGN_PLAIN);
 }
 
 /* Of the first eight bytes: version, header length, and what makes a fragment. */
@@ -289,25 +411,28 @@ esl_inline bool esl_read_simple(const void *l3, const void *end, __be16 type, st
 /*
  * The short way, for most of what a member sees: returns what esl_decide()
  * would for a simple packet that is plain or IPsec, or 0 where it has to be
- * asked.  Whether the frame holds all that the packet claims matters to the
- * owner only, who looks.
+ * asked, as always while a change is planned.  Whether the frame holds all that
+ * the packet claims matters to the owner only, who looks.
  */
 esl_inline int esl_decide_simple(const struct esl_config *c, __u32 role, const struct esl_packet *p,
 				 struct esl_tables *tables)
 {
+	__u64 phase = esl_phase(c);
 	enum esl_kind kind;
 
-	if (esl_is_to_group(p))
+	if (phase > 1 || esl_is_to_group(p))
 		return 0;
+	/* One that the compiler knows to be in no change. */
+	phase &= 1;
 	if (!esl_is_to_cluster(c, p))
-		return esl_by_owner(c, esl_owner_plain(c, role, p, tables), ESL_OWNED_PLAIN,
-				    ESL_FOREIGN_PLAIN);
+		return esl_by_owner(c, esl_owner_plain(c, esl_phase_table(c, phase), role, p, tables),
+				    ESL_OWNED_PLAIN, ESL_FOREIGN_PLAIN);
 	if (role != ESL_OUTSIDE)
 		return 0;
 	if (p->protocol == ESL_IPPROTO_ESP)
-		return esl_decide_ipsec(c, p, ESL_KIND_ESP);
+		return esl_decide_ipsec(c, p, ESL_KIND_ESP, phase, tables);
 	kind = esl_kind_of(p, true);
-	return esl_is_ipsec(kind) ? esl_decide_ipsec(c, p, kind) : 0;
+	return esl_is_ipsec(kind) ? esl_decide_ipsec(c, p, kind, phase, tables) : 0;
 }
 
 #endif

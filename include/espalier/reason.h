@@ -44,6 +44,7 @@
 	X(LOCAL_OTHER, "local_other", OTHER, "for a cluster address itself, the leader takes it")   \
 	X(DEADLINE, "deadline", DROP, "owned, but the agent has not renewed the deadline")          \
 	X(CHANGING, "changing", DROP, "owned IPsec packet while the cluster changes its outside scheme") \
+	X(SWITCHING, "switching", DROP, "IPsec packet that its old owner takes no longer and its new one not yet") \
 	X(SA_UNKNOWN, "sa_unknown", DROP, "owned IPsec packet of an SA this member does not have")  \
 	X(BELOW_FLOOR, "below_floor", DROP, "owned IPsec packet at or below the floor of its SA")   \
 	X(CLUSTER_BY_UNICAST, "cluster_by_unicast", DROP, "for a cluster address, but not sent to the cluster MAC") \

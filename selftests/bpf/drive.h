@@ -68,6 +68,7 @@ void test_xdp_lengths(struct drive *d);
 void test_xdp_state(struct drive *d);
 void test_xdp_fragments(struct drive *d);
 void test_xdp_schemes(struct drive *d);
+void test_xdp_switch(struct drive *d);
 void test_xdp_random(struct drive *d);
 void test_xdp_policies(struct drive *d);
 void test_xdp_cpus(struct drive *d);

@@ -21,6 +21,7 @@ static const struct {
 	{ "state", test_xdp_state },
 	{ "fragments", test_xdp_fragments },
 	{ "schemes", test_xdp_schemes },
+	{ "switch", test_xdp_switch },
 	{ "random", test_xdp_random },
 	{ "policies", test_xdp_policies },
 	{ "cpus", test_xdp_cpus },

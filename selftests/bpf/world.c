@@ -107,6 +107,7 @@ int world_live(struct espalier_bpf *obj, __u64 deadline_ns, __u32 leader)
 	c.deadline_ns = deadline_ns;
 	c.leader = leader;
 	c.current = 0;
+	memset(c.taken, 0xff, sizeof(c.taken));
 	alternate(&c);
 	return world_write_config(obj, &c);
 }
@@ -119,6 +120,7 @@ int world_slots(struct espalier_bpf *obj, enum slots slots, __u64 deadline_ns, _
 
 	c.deadline_ns = deadline_ns;
 	c.leader = leader;
+	memset(c.taken, 0xff, sizeof(c.taken));
 	/* The table that does not hold says the opposite. */
 	c.current = slots == MINE_IN_TABLE_1;
 	memset(c.table[c.current].slot, owner[slots], ESL_SLOTS);

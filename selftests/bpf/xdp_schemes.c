@@ -7,13 +7,13 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "drive.h"
 #include "espalier.skel.h"
+#include "one_cpu.h"
 #include "selftests/dispatch/member.h"
 #include "selftests/dispatch/traffic.h"
 
@@ -253,23 +253,13 @@ static void test_scheme(struct drive *d, enum esl_scheme scheme, enum esl_role r
 	members_free(all, MEMBERS);
 }
 
-/* Counts are kept per CPU. */
-static bool stay(cpu_set_t *before)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	return !sched_getaffinity(0, sizeof(*before), before) && !sched_setaffinity(0, sizeof(one), &one);
-}
-
 void test_xdp_schemes(struct drive *d)
 {
 	struct esl_sessions *sessions = mmap(NULL, SESSIONS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 					     bpf_map__fd(d->obj->maps.espalier_sessions), 0);
 	cpu_set_t before;
 
-	if (!row(d, "schemes: one CPU, the session table mapped", sessions != MAP_FAILED && stay(&before), "not so"))
+	if (!row(d, "schemes: one CPU, the session table mapped", sessions != MAP_FAILED && one_cpu_stay(&before) >= 0, "not so"))
 		return;
 	for (enum esl_scheme s = 0; s < ESL_SCHEME_COUNT; s++) {
 		for (enum esl_role role = 0; role < ESL_ROLES; role++) {

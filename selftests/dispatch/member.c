@@ -99,7 +99,7 @@ double largest_share(const __u64 *counts, __u32 members)
 static struct member_fragment *find_fragment(struct member *m, const struct esl_frag_key *key)
 {
 	for (int i = 0; i < MEMBER_FRAGMENTS; i++)
-		if (m->fragment[i].owner && !memcmp(&m->fragment[i].key, key, sizeof(*key)))
+		if (m->fragment[i].first.owner && !memcmp(&m->fragment[i].key, key, sizeof(*key)))
 			return &m->fragment[i];
 	return NULL;
 }
@@ -109,14 +109,14 @@ static void note_first(struct member *m, const struct esl_packet *p, int reason)
 {
 	struct esl_frag_key key = esl_frag_key(p);
 	struct member_fragment *f = find_fragment(m, &key);
-	__u32 owner = esl_first_owner(&m->config, reason);
+	struct esl_frag first = esl_frag(&m->config, p, reason);
 
-	if (!f && !owner)
+	if (!f && !first.owner)
 		return;
 	if (!f)
 		f = &m->fragment[m->oldest++ % MEMBER_FRAGMENTS];
 	f->key = key;
-	f->owner = owner;
+	f->first = first;
 }
 
 static int decide_later(struct member *m, const struct esl_packet *p)
@@ -124,7 +124,7 @@ static int decide_later(struct member *m, const struct esl_packet *p)
 	struct esl_frag_key key = esl_frag_key(p);
 	const struct member_fragment *f = find_fragment(m, &key);
 
-	return esl_decide_later(&m->config, p, f ? f->owner : 0);
+	return esl_decide_later(&m->config, p, f ? esl_frag_owner(&m->config, p, &f->first, &m->tables) : 0);
 }
 
 int member_decide(struct member *m, enum esl_role role, const struct packet *frame)

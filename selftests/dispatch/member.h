@@ -12,7 +12,7 @@
 
 struct member_fragment {
 	struct esl_frag_key key;
-	__u32 owner;		/* enum esl_frag_owner, 0: nothing is remembered */
+	struct esl_frag first;	/* owner 0: nothing is remembered */
 };
 
 struct member {

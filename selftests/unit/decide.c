@@ -250,15 +250,3 @@ Test(decide, fragment_key)
 	}
 }
 
-/* In another epoch the first part may have had another owner. */
-Test(decide, fragments_of_another_epoch)
-{
-	struct esl_config c = { .table[0].epoch = 7, .table[1].epoch = 8 };
-	__u32 mine = esl_frag_value(&c, ESL_FRAG_MINE), other = esl_frag_value(&c, ESL_FRAG_OTHER);
-
-	cr_expect_eq(esl_frag_owner(&c, mine), ESL_FRAG_MINE);
-	cr_expect_eq(esl_frag_owner(&c, other), ESL_FRAG_OTHER);
-	c.current = 1;
-	cr_expect_eq(esl_frag_owner(&c, mine), ESL_FRAG_OTHER);
-	cr_expect_eq(esl_frag_owner(&c, other), ESL_FRAG_OTHER);
-}
