@@ -37,11 +37,11 @@ LIB_SRC   := $(filter-out loader/main.c,$(wildcard loader/*.c))
 AGENT_SRC := $(filter-out agent/main.c,$(wildcard agent/*.c))
 # Protocol logic that the daemon and simulators share: no system call inside.
 PURE_SRC  := agent/change.c agent/cluster.c agent/election.c agent/frames.c \
-	     agent/heartbeat.c agent/join.c agent/lanes.c agent/lease.c agent/prefix.c agent/slots.c \
-	     agent/view.c agent/wire.c
+	     agent/heartbeat.c agent/join.c agent/lanes.c agent/lease.c agent/message.c \
+	     agent/prefix.c agent/sealed.c agent/slots.c agent/switching.c agent/takeover.c agent/view.c agent/wire.c
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-PKGS = libbpf libxdp libmnl libnftables libconfig jansson smartcols libsystemd libcrypto libpcap
+PKGS = libbpf libxdp libmnl libnftables libconfig jansson smartcols libsystemd libssl libcrypto libpcap
 LIBS = $(shell $(PKGCONF) --libs $(PKGS))
 
 BPF_OBJ := $(B)/bpf/espalier.bpf.o
@@ -55,8 +55,9 @@ lab: all $(addprefix $(B)/selftests/,replay stream encap obj/pass.bpf.o)
 help:
 	@printf '%s\n' \
 	'make demo       set up what is missing, build, and watch three members share one tunnel' \
-	'make check      set up what is missing, build, and run every test (check-unit check-bpf' \
+	'make check      set up what is missing, build, and run every test (check-unit check-sim check-bpf' \
 	'                check-pure check-model check-config check-cluster run one part)' \
+	'make sim        2,000 simulated clusters and every rule broken on purpose; make sim-long  100,000' \
 	'make bench      cost of a packet in nanoseconds, into build/bench/' \
 	'make all        build/espalier build/espalierd build/bpf/espalier.bpf.o' \
 	'make deps       install the Debian packages that are missing (deploy/deps --list names them)' \

@@ -4,10 +4,18 @@
  * every module; each module owns the part that carries its name.
  *
  *     main.c        arguments, start, the timers, what may forward
- *     join.c        pure: may this member forward, who leads
+ *     join.c        pure: is it set up as the others are
+ *     cluster.c     pure, with election.c, lease.c, view.c, slots.c: who leads, who
+ *                   owns what, until when; heartbeat.c: to bytes and back
+ *     takeover.c    pure: slots that change hands, and the floors under them
+ *     membership.c  the edge of cluster.c
+ *     plan.c        the phases of a planned change
+ *     plan_marks.c  where plain packets switch in it
+ *     switching.c   pure: numbers and markers at which a planned change switches
  *     change.c      pure: from one set of dispatch options to the next
  *     lanes.c       pure: when an SA's counter jumps, and whether one member sends it all
  *     prefix.c      pure: policies as the program looks them up
+ *     takeover.c    pure: slots that change hands, and floors under them
  *     frames.c      pure: ARP and neighbour discovery
  *     wire.c        pure: announcements to bytes and back
  *     heartbeat.c   pure: heartbeats to bytes and back
@@ -19,8 +27,13 @@
  *     sadb*.c       the SAs of the kernel and their records in the maps
  *     policy.c      the policies of the kernel and their map
  *     xfrm*.c       XFRM netlink
- *     sync.c        announcements between members
+ *     sync.c        datagrams between members
+ *     segments.c    the same over the inside and outside segment
+ *     secure.c      what sync.c has of seal and channel
+ *     seal.c        datagrams sealed and opened; sealed.c: pure
+ *     channel*.c    TLS between members: keys and messages; tls.c, message.c (pure)
  *     watch.c       what the kernel tells of links, filters, rules, addresses
+ *     nexthop.c     whom packets go on to, after a link was down
  *     neighbour.c   the cluster MAC, and the leader's ARP and neighbour discovery
  *     status*.c     the JSON socket
  */
@@ -34,12 +47,15 @@
 #include <loader/pins.h>
 
 #include "change.h"
+#include "channel.h"
 #include "join.h"
+#include "membership.h"
 #include "settings.h"
 #include "wire.h"
 #include "xfrm.h"
 
 #define NS_PER_MS 1000000ULL
+#define NS_PER_S 1000000000ULL
 
 struct sadb;
 struct watch;
@@ -55,14 +71,23 @@ struct other {
 	__u8 flags;
 	__u32 epoch;		/* of its options, */
 	__u32 acked;		/* and for which its tops hold */
+	__u32 plan;		/* epoch of the next table that it prepares for, */
+	__u32 prepared;		/* the version of numbers that it keeps to, */
+	bool switching;		/* and whether it has begun to switch */
+	__u32 stopped;		/* epoch of the next table for which its last tops are known; 0: none */
 	__u64 windows;		/* digest */
 	char difference[64];	/* which value of its configuration differs */
 	__u64 received;		/* announcements */
+	__u64 network_ns;	/* when anything last came over the sync network */
+	enum channel_end told;	/* of its channel, in the log */
 };
 
 struct sync {
 	int fd;
-	__u8 key[32];
+	struct sockaddr_in address;	/* this member's */
+	struct seal *seal;
+	struct channel *channel;
+	bool cut;			/* it does not reach a member that lives */
 	struct announcement own;	/* who this member is, and how it is set up */
 	__u64 sent;
 	__u64 counts[WIRE_REFUSAL_COUNT];
@@ -72,6 +97,47 @@ struct sync {
 	struct other others[ESL_MEMBERS_MAX];
 	struct join_member heard[ESL_MEMBERS_MAX];	/* same index as others */
 	size_t count;
+};
+
+/* One of the two segments. */
+struct segment {
+	int fd;
+	int ifindex;
+	__u64 heard_ns;		/* a member, over it; 0: never */
+};
+
+/* Of plan.c: the newest plan, and how far this member has come. */
+struct plan_state {
+	struct plan plan;
+	bool fine;		/* the program has both tables; false: the next one comes at once, by take-over */
+	bool told;		/* the leader's messages of this plan are complete */
+	bool told_last;		/* the last tops were told */
+	enum plan_phase done;	/* as the leader is to know */
+	__u32 epoch;		/* of the next table, as the program has it */
+	__u64 ahead_ns;		/* how far ahead numbers and marks are chosen */
+	__u64 entered_ns;	/* since when markers are counted */
+	__u64 begin_ns;		/* of the phase, or when numbers were chosen */
+	__u64 sent_ns;		/* when numbers or marks were last told */
+	__u64 looked_ns;	/* when tops were last told */
+
+	__u32 version;		/* of the numbers: as chosen, or as they come in */
+	__u16 pages, page_count;
+	__u64 page[ESL_WIRE_PAGES_MAX / 64];
+	__u64 kept_ns;		/* since when all numbers of this version are kept to; 0: not yet */
+	__u32 prepared;		/* and are known to stand; 0: none yet */
+
+	bool listed;		/* leader: marks are chosen */
+	__u8 record[ESL_SWITCH_RECORDS];	/* of which queue, */
+	__u32 at[ESL_SWITCH_RECORDS];		/* and where its next table begins */
+	__u16 marks;
+	bool waited[ESL_SWITCH_RECORDS];	/* queues that are to switch */
+	__u64 past_ns;		/* since when all is past the switch; 0: not yet */
+	__u64 stopped_ns;	/* since when numbers that are not past are refused; 0: not */
+
+	sd_event_source *timer;
+	__u64 finished, interrupted;	/* plans: as they should, and by a take-over */
+	__u64 impatient;	/* phases ended by time */
+	__u64 late;		/* queues that were past the place when they were told */
 };
 
 /* Of options.c. */
@@ -104,14 +170,16 @@ struct agent {
 	struct join join;
 	enum why why;
 	__u64 why_since_ns;
+	__u64 link_down_ns;	/* a link was last seen down, and not proved since; 0: all are */
 	struct esl_hold_report hold;
 	bool leader;
-	__u32 leader_id;	/* ESL_NO_MEMBER: nobody forwards */
+	__u32 leader_id;	/* ESL_NO_MEMBER: none is known */
 	bool plan_conflict;
-	__u64 ran_ns;		/* when the deadline's timer last ran */
-	__u64 renewals;
-	__u64 lapses;		/* the deadline had passed when it was renewed */
+	__u64 ran_ns;		/* when the membership's timer last ran */
 	struct sync sync;
+	struct segment segment[ESL_ROLES];
+	struct membership membership;
+	struct plan_state plan;
 	struct change change;
 	struct options_state options;
 	struct session_queue sessions;
@@ -131,13 +199,16 @@ void agent_decide(struct agent *a);
 /* Look at programs, guard and rules, then decide. */
 void agent_verify(struct agent *a, bool rules);
 
+/* The loop is alive: hold IPsec where it was not for long. */
+void agent_ran(struct agent *a);
+
 /* sd-event with the accuracy that a deadline needs: 0 would mean 250 ms. */
 int loop_timer(struct agent *a, sd_event_source **ret, __u64 in_ns, sd_event_time_handler_t handler);
 int loop_again(sd_event_source *source, __u64 in_ns);
 int loop_io(struct agent *a, int fd, sd_event_io_handler_t handler, int64_t priority, void *data);
 
 /* Handled in this order when several are ready. */
-enum { PRIORITY_WATCH = -30, PRIORITY_EVENTS = -20, PRIORITY_SYNC = -10, PRIORITY_STATUS = 10 };
+enum { PRIORITY_WATCH = -30, PRIORITY_BEAT = -25, PRIORITY_EVENTS = -20, PRIORITY_SYNC = -10, PRIORITY_STATUS = 10 };
 
 /* One line to stderr with a level the journal understands. */
 void say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -148,6 +219,14 @@ void sync_stop(struct agent *a);
 void sync_announce(struct agent *a);
 /* Say who we are, with a page of rounds. */
 void sync_hello(struct agent *a);
+/* Send size bytes, at most ESL_SEAL_PAYLOAD_MAX, sealed, to all others. */
+enum sync_reach { SYNC_NETWORK, SYNC_EVERYWHERE };
+void sync_cast(struct agent *a, enum esl_seal_type type, const void *payload, size_t size, enum sync_reach reach);
+/* A datagram came, over the sync network or a segment. */
+/* Returns whether it is of a member: authentic, and not from an earlier time. */
+bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, bool network);
+/* Look whether the sync network reaches those that live. */
+void sync_look(struct agent *a);
 /* Send m, of which the caller fills kind and entries, to all others. */
 void sync_send(struct agent *a, struct announcement *m);
 /* The configuration was read again. */
@@ -155,8 +234,59 @@ void sync_retell(struct agent *a);
 /* Does a member that can be heard know other windows of peers? */
 bool sync_windows_differ(const struct agent *a);
 
+/* Draw the own key and open the channel; a->sync.others is filled, and own.boot. */
+int secure_start(struct agent *a, const struct sockaddr_in *own, char error[ESL_ERROR_MAX]);
+void secure_stop(struct agent *a);
+/* Read the secrets again. */
+void secure_reload(struct agent *a);
+/* A datagram with this header was refused as of an unknown boot. */
+void secure_doubt(struct agent *a, const struct sealed_header *h);
+
+int segments_start(struct agent *a, char error[ESL_ERROR_MAX]);
+void segments_stop(struct agent *a);
+void segments_send(struct agent *a, const void *datagram, size_t size);
+
+/* The leader's plan, or its phase, is another one: begin it. */
+void plan_begin(struct agent *a, const struct plan *p);
+/* The phase that is done, and of which plan. */
+void plan_done(const struct agent *a, __u32 *epoch, enum plan_phase *phase);
+/* What this member says of it in each announcement m. */
+void plan_tell(const struct agent *a, struct announcement *m);
+/* What the leader says of it. */
+void plan_heard(struct agent *a, size_t i, const struct announcement *m);
+/* Has every member stopped what it loses, and told its last tops? */
+bool plan_all_stopped(const struct agent *a);
+/* May the next table have been used beside the one in force? */
+bool plan_is_switching(const struct agent *a);
+/* Is it the plan's own end to put this table in force? */
+bool plan_ends_with(const struct agent *a, const struct stamp *stamp);
+/* The next table, which the program has, is the one in force. */
+void plan_finish(struct agent *a);
+/* The program's spare table is needed for another one: the plan ends by take-over, */
+void plan_interrupt(struct agent *a);
+/* the table in force now is without the slots that it takes away, */
+void plan_give_up(const struct agent *a, struct slot_table *now);
+/* and where it has not begun to switch it is prepared anew. */
+void plan_resume(struct agent *a);
+int plan_start(struct agent *a);
+void plan_stop(struct agent *a);
+
+/* Leader: choose where the queues switch that have traffic. False: it is too early to say. */
+bool plan_marks_choose(struct agent *a, __u64 ahead_ns, bool last);
+void plan_marks_send(struct agent *a);
+/* A page of the leader's marks: begin where it says. Returns whether all were found. */
+bool plan_marks_take(struct agent *a, const struct switching_mark *marks, size_t count);
+/* Leader: its own. */
+bool plan_marks_take_own(struct agent *a);
+/* Have all queues switched that are to? */
+bool plan_marks_done(const struct agent *a);
+
 int options_start(struct agent *a);
 void options_stop(struct agent *a);
+/* Fill a table from the options and slots that hold, and let the program use it. */
+void options_publish(struct agent *a);
+/* Let the program prepare for a next table. Returns the table's epoch. */
+__u32 options_prepare(struct agent *a, const struct slot_table *next);
 /* What another member, with index i, says of options and tops. */
 void options_heard(struct agent *a, size_t i, const struct announcement *m);
 /* This member did not run for long: hold until the others were heard again, for
@@ -189,6 +319,9 @@ int neighbour_start(struct agent *a, char error[ESL_ERROR_MAX]);
 void neighbour_stop(struct agent *a);
 /* Tell the neighbours that the cluster addresses are at the cluster MAC. */
 void neighbour_announce(struct agent *a);
+
+/* A link may be there again: what is asked of next hops there is asked anew. */
+void nexthop_forget(struct agent *a);
 
 int status_start(struct agent *a, char error[ESL_ERROR_MAX]);
 void status_stop(struct agent *a);

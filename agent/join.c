@@ -17,28 +17,15 @@ enum why join_decide(struct join *j, const struct join_member *others, size_t co
 			continue;
 		if (m->equal)
 			agreeing++;
-		else if (join_is_fresh(m, now_ns) && (m->forwarding || !j->joined))
+		else if (join_is_fresh(m, now_ns) && (m->ready || !j->joined))
 			return WHY_CONFIG_DIFFERS;
 	}
 	if (j->joined)
-		return WHY_FORWARDING;
-	if (agreeing < all && (agreeing * 2 <= all || now_ns - j->start_ns < j->wait_ns))
+		return WHY_READY;
+	if (agreeing < all && ((!j->alone && agreeing * 2 <= all) || now_ns - j->start_ns < j->wait_ns))
 		return WHY_JOINING;
 	j->joined = true;
-	return WHY_FORWARDING;
-}
-
-__u32 join_leader(__u32 own, bool forwarding, const struct join_member *others, size_t count, __u64 now_ns)
-{
-	__u32 leader = forwarding ? own : ESL_NO_MEMBER;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct join_member *m = &others[i];
-
-		if (m->forwarding && m->equal && join_is_fresh(m, now_ns) && m->id < leader)
-			leader = m->id;
-	}
-	return leader;
+	return WHY_READY;
 }
 
 bool join_is_first(const struct join *j, __u32 own, const struct join_member *others, size_t count,

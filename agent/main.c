@@ -25,6 +25,7 @@
 #define HELLO_NS (100 * NS_PER_MS)
 #define VERIFY_NS (1000 * NS_PER_MS)
 #define FIFO_PRIORITY 10
+#define LINK_PROOF_NS (2000 * NS_PER_MS)	/* some switches keep members apart for ever */
 #define EXIT_BAD_CONFIG 2
 
 __u64 agent_now(void)
@@ -72,18 +73,6 @@ int loop_io(struct agent *a, int fd, sd_event_io_handler_t handler, int64_t prio
 	return sd_event_source_set_floating(source, 1) < 0 ? -EINVAL : (sd_event_source_unref(source), 0);
 }
 
-static void renew(struct agent *a)
-{
-	__u64 now = agent_now();
-
-	if (a->why != WHY_FORWARDING)
-		return;
-	if (a->renewals && a->pins.config->deadline_ns && a->pins.config->deadline_ns < now)
-		a->lapses++;
-	esl_store(&a->pins.config->deadline_ns, now + a->conf.lease_ms * NS_PER_MS);
-	a->renewals++;
-}
-
 static void become(struct agent *a, enum why why)
 {
 	char sentence[256];
@@ -93,59 +82,57 @@ static void become(struct agent *a, enum why why)
 	if (why != a->why) {
 		a->why_since_ns = agent_now();
 		if (why == WHY_HOLD)
-			say(LOG_ERR, "silent: %s", esl_hold_sentence(&a->hold, sentence, sizeof(sentence)));
-		else
-			say(why == WHY_FORWARDING ? LOG_NOTICE : LOG_WARNING, "%s: %s",
-			    why == WHY_FORWARDING ? "forwarding" : "silent", why_sentence(why));
+			say(LOG_ERR, "not ready: %s", esl_hold_sentence(&a->hold, sentence, sizeof(sentence)));
+		else if (why != WHY_READY)
+			say(LOG_WARNING, "not ready: %s", why_sentence(why));
 	}
 	a->why = why;
-	if (why != WHY_FORWARDING) {
+	if (why != WHY_READY)
 		esl_store(&a->pins.config->deadline_ns, 0);
-		return;
-	}
-	sadb_open(a);
-	renew(a);
 }
 
-/* The leader answers for the cluster addresses, and its word counts. */
-static void lead(struct agent *a)
+/*
+ * A switch may forward later than it raises the link.  A member that took slots
+ * before would lose their packets, and the kernel's question for its next hop
+ * with them, which it repeats a second later only.
+ */
+static bool is_link_new(struct agent *a)
 {
-	__u32 leader = join_leader(a->conf.member, a->why == WHY_FORWARDING, a->sync.heard, a->sync.count,
-				   agent_now());
-	bool before = a->leader;
+	__u64 now = agent_now(), since = a->link_down_ns;
 
-	if (leader == a->leader_id)
-		return;
-	if (leader == ESL_NO_MEMBER)
-		say(LOG_WARNING, "no member leads");
-	else
-		say(LOG_NOTICE, "member %u leads", leader);
-	a->leader_id = leader;
-	a->leader = leader == a->conf.member;
-	esl_store(&a->pins.config->leader, a->leader);
-	if (a->leader && !before)
-		neighbour_announce(a);
+	if (a->hold.reason == ESL_HOLD_LINK_DOWN)
+		a->link_down_ns = now;
+	else if ((a->segment[ESL_INSIDE].heard_ns > since && a->segment[ESL_OUTSIDE].heard_ns > since) ||
+		 now - since > LINK_PROOF_NS ||
+		 cluster_heard_members(&a->membership.cluster, now) == 1ULL << a->conf.member)
+		a->link_down_ns = 0;
+	return a->link_down_ns;
 }
 
 void agent_decide(struct agent *a)
 {
+	bool joined = a->join.joined;
 	enum why why = join_decide(&a->join, a->sync.heard, a->sync.count, agent_now()), before = a->why;
 
-	if (a->why == WHY_STOPPING)
-		return;
+	/* A leader may be known for longer. */
+	if (a->join.joined && !joined && a->leader_id != ESL_NO_MEMBER && a->sadb)
+		sadb_open(a);
 	options_tick(a);
-	if (why == WHY_FORWARDING && a->plan_conflict)
+	if (why == WHY_READY && a->plan_conflict)
 		why = WHY_PLAN_DIFFERS;
-	if (why == WHY_FORWARDING && !a->change.active.epoch)
+	if (why == WHY_READY && !a->change.active.epoch)
 		why = WHY_NO_OPTIONS;
-	if (a->hold.reason != ESL_HOLD_OK &&
-	    (why == WHY_FORWARDING || why == WHY_JOINING || why == WHY_NO_OPTIONS))
+	if (a->hold.reason != ESL_HOLD_OK && (why == WHY_READY || why == WHY_JOINING || why == WHY_NO_OPTIONS))
 		why = WHY_HOLD;
+	if (is_link_new(a) && why == WHY_READY)
+		why = WHY_LINK_NEW;
+	if (why == WHY_READY && before != WHY_READY)
+		nexthop_forget(a);
 	become(a, why);
-	lead(a);
-	/* Who begins or ends to forward may change who leads: all shall know at once. */
-	if ((before == WHY_FORWARDING) != (why == WHY_FORWARDING))
+	if ((before == WHY_READY) != (why == WHY_READY)) {
+		membership_tick(a);
 		sync_hello(a);
+	}
 }
 
 void agent_verify(struct agent *a, bool rules)
@@ -157,12 +144,10 @@ void agent_verify(struct agent *a, bool rules)
 	agent_decide(a);
 }
 
-static int on_renew(sd_event_source *source, uint64_t usec, void *data)
+void agent_ran(struct agent *a)
 {
-	struct agent *a = data;
 	__u64 now = agent_now();
 
-	(void)usec;
 	/* Stopped, or starved: half of the time after which others do without it. */
 	if (a->ran_ns && now - a->ran_ns > JOIN_FRESH_NS / 2) {
 		say(LOG_WARNING, "did not run for %llu ms: IPsec is held until the others were heard",
@@ -170,9 +155,6 @@ static int on_renew(sd_event_source *source, uint64_t usec, void *data)
 		options_lapsed(a, 2 * HELLO_NS);
 	}
 	a->ran_ns = now;
-	agent_decide(a);
-	renew(a);
-	return loop_again(source, a->conf.renew_ms * NS_PER_MS);
 }
 
 static int on_hello(sd_event_source *source, uint64_t usec, void *data)
@@ -180,10 +162,15 @@ static int on_hello(sd_event_source *source, uint64_t usec, void *data)
 	struct agent *a = data;
 
 	(void)usec;
+	/* The timer of heartbeats is put off by each that is heard. */
+	agent_ran(a);
+	agent_decide(a);
 	sadb_find_senders(a);
 	sync_hello(a);
+	sadb_tell_active(a);
 	sadb_clear_floors(a);
-	if (a->sadb->waiting && a->why == WHY_FORWARDING)
+	sync_look(a);
+	if (a->sadb->waiting && a->leader_id != ESL_NO_MEMBER)
 		sadb_open(a);
 	return loop_again(source, HELLO_NS);
 }
@@ -204,10 +191,8 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 		options_reload(a);
 		return 0;
 	}
-	become(a, WHY_STOPPING);
-	lead(a);
-	sync_hello(a);
-	return sd_event_exit(a->event, 0);
+	membership_leave(a);
+	return 0;
 }
 
 /* A deadline is only as good as the scheduler: DESIGN.md measured 86 ms against 0.1 ms. */
@@ -263,8 +248,6 @@ static int add_timers(struct agent *a)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]) && err >= 0; i++)
 		err = sd_event_add_signal(a->event, NULL, signals[i], on_signal, a);
 	if (err >= 0)
-		err = loop_timer(a, NULL, 0, on_renew);
-	if (err >= 0)
 		err = loop_timer(a, NULL, 0, on_hello);
 	if (err >= 0)
 		err = loop_timer(a, NULL, 0, on_verify);
@@ -284,12 +267,15 @@ static int start(struct agent *a, char error[ESL_ERROR_MAX])
 	if (err < 0)
 		return err;
 	sd_event_set_watchdog(a->event, 1);
-	a->join = (struct join){ .start_ns = agent_now(), .wait_ns = a->conf.join_wait_ms * NS_PER_MS };
+	a->join = (struct join){ .start_ns = agent_now(),
+				 .wait_ns = a->conf.join_wait_ms * NS_PER_MS,
+				 .alone = a->conf.quorum == ESL_QUORUM_NONE };
 	a->why = WHY_STARTING;
 	a->why_since_ns = a->join.start_ns;
 	a->hold.reason = ESL_HOLD_NOT_LOADED;
 	a->leader_id = ESL_NO_MEMBER;
 	if ((err = options_start(a)) || (err = session_start(a)) || (err = sync_start(a, error)) ||
+	    (err = segments_start(a, error)) || (err = membership_start(a)) || (err = plan_start(a)) ||
 	    (err = watch_start(a, error)) || (err = neighbour_start(a, error)) ||
 	    (err = policy_start(a, error)) || (err = sadb_start(a, error)) || (err = status_start(a, error)))
 		return err;
@@ -302,6 +288,9 @@ static void stop(struct agent *a)
 	status_stop(a);
 	neighbour_stop(a);
 	watch_stop(a);
+	plan_stop(a);
+	membership_stop(a);
+	segments_stop(a);
 	sync_stop(a);
 	policy_stop(a);
 	sadb_stop(a);

@@ -69,7 +69,7 @@ static void send_frame(const struct side *s, int fd, const void *frame, size_t s
 
 static bool may_answer(const struct side *s)
 {
-	return s->agent->leader && s->agent->why == WHY_FORWARDING;
+	return s->agent->leader && s->agent->membership.serve == SERVE_FORWARDING;
 }
 
 static int on_arp(sd_event_source *source, int fd, uint32_t revents, void *data)

@@ -17,18 +17,50 @@
 #define BURST 16			/* pages in a millisecond */
 #define REREAD_NS (1000 * NS_PER_MS)
 
-/* The program reads one table while the other one is filled. */
-static void publish(struct agent *a)
+/* The program reads one table while the other one is filled. Returns which. */
+static __u32 fill_spare(struct agent *a, const struct slot_table *slots)
 {
 	struct esl_config *config = a->pins.config;
+	__u32 current = esl_load(&config->current) & 1;
+
+	esl_phase_store(config, current, ESL_PHASE_NONE);
+	settings_table(&a->conf, &a->change.active, &config->table[!current]);
+	membership_fill(slots, &config->table[!current]);
+	__sync_synchronize();
+	return !current;
+}
+
+void options_publish(struct agent *a)
+{
+	struct slot_table now = a->membership.active;
+
+	if (!a->change.active.epoch)
+		return;
+	plan_interrupt(a);
+	plan_give_up(a, &now);
+	esl_phase_store(a->pins.config, fill_spare(a, &now), ESL_PHASE_NONE);
+	policy_changed(a);
+	plan_resume(a);
+}
+
+__u32 options_prepare(struct agent *a, const struct slot_table *next)
+{
+	__u32 spare = fill_spare(a, next);
+
+	/* A cluster that began anew may come to the epoch of a change before. */
+	memset(a->pins.switched, 0, ESL_SWITCH_RECORDS * sizeof(*a->pins.switched));
+	memset(a->pins.begin, 0, ESL_SWITCH_RECORDS * sizeof(*a->pins.begin));
+	__sync_synchronize();
+	esl_phase_store(a->pins.config, !spare, ESL_PHASE_PREPARE);
+	return a->pins.config->table[spare].epoch;
+}
+
+static void publish(struct agent *a)
+{
 	const struct options *o = &a->change.active;
-	__u32 spare = !(esl_load(&config->current) & 1);
 	char by[32] = "by SPI";
 
-	settings_table(&a->conf, o, &config->table[spare]);
-	__sync_synchronize();
-	esl_store(&config->current, spare);
-	policy_changed(a);
+	options_publish(a);
 	if (o->esp_shift != ESL_BY_SPI)
 		snprintf(by, sizeof(by), "by number, %u in a row", 1U << o->esp_shift);
 	say(LOG_NOTICE, "epoch %u: plain packets by %s, IPsec %s", o->epoch, settings_scheme(o->scheme), by);
@@ -238,6 +270,7 @@ void options_reload(struct agent *a)
 	}
 	a->conf = next;
 	sync_retell(a);
+	secure_reload(a);
 	a->sadb->waiting = true;
 	if (a->leader) {
 		settings_options(&a->conf, &wanted);
@@ -251,12 +284,16 @@ void options_reload(struct agent *a)
 int options_start(struct agent *a)
 {
 	struct options_state *s = &a->options;
+	struct esl_config *config = a->pins.config;
 	int err;
 
 	change_start(&a->change);
 	esl_store(&a->pins.config->deadline_ns, 0);
 	esl_store(&a->pins.config->leader, 0);
 	esl_store(&a->pins.config->changing, 1);
+	/* A change that nobody leads any more; and every floor holds in every slot. */
+	esl_phase_store(config, config->current & 1, ESL_PHASE_NONE);
+	memset(config->taken, 0xff, sizeof(config->taken));
 	s->hold_ns = agent_now();
 	err = loop_timer(a, &s->drain, DRAIN_NS, on_drained);
 	if (err >= 0)

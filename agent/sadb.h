@@ -6,6 +6,7 @@
  *     sadb.c          the SAs of the kernel, and the event sources
  *     sadb_out.c      outbound: records, jumps, rounds
  *     sadb_in.c       inbound: records, tops, floors
+ *     sadb_switch.c   inbound: where a planned change switches
  *     sadb_restore.c  the records that an earlier run left
  *
  * An outbound record is never removed or rewritten while the maps are pinned:
@@ -17,6 +18,7 @@
 
 #include "agent.h"
 #include "lanes.h"
+#include "takeover.h"
 
 struct sa {
 	struct esl_sa_key key;		/* first: the tree compares it */
@@ -42,6 +44,16 @@ struct sa {
 	__u64 floor;			/* as in the map; 0: none */
 	__u64 heard_top;		/* highest that another member told for heard_epoch */
 	__u32 heard_epoch;
+	__u64 heard_ns;			/* when another member last told a top */
+	__u64 packets_seen;		/* of the program's count, when its own top was told, */
+	__u64 told_top;
+	__u64 told_ns;			/* and when */
+	__u64 rate;			/* numbers a second then */
+	__u64 sampled_top;		/* heard_top at sampled_ns, */
+	__u64 sampled_ns;
+	__u64 heard_rate;		/* and numbers a second since the sample before */
+	__u64 switch_at;		/* as in the map; 0: none */
+	bool stopped;			/* below it nothing is accepted any more in slots that go */
 };
 
 struct sadb {
@@ -57,11 +69,19 @@ struct sadb {
 	size_t floor_page;			/* where the next look for floors begins */
 	struct announced_top tops[ESL_SA_MAX];	/* as last read */
 	size_t top_count;
+	struct announced_top numbers[ESL_SA_MAX];	/* leader: as last chosen */
+	size_t number_count;
 	struct ring_buffer *events;
 	sd_event_source *events_source;
 	sd_event_source *xfrm_source;
 	sd_event_source *step;
 };
+
+/* What the guard knows of an SA; of an outbound one that is recorded. */
+static inline struct esl_guard *guard_of(const struct agent *a, const struct sa *sa)
+{
+	return esl_guards_at(a->pins.guards, sa->index);
+}
 
 int sadb_start(struct agent *a, char error[ESL_ERROR_MAX]);
 void sadb_stop(struct agent *a);
@@ -98,6 +118,61 @@ void sadb_heard_top(struct agent *a, const struct announced_top *t, __u32 epoch,
 /* From now on nothing at or below what the others told for this epoch is accepted. */
 void sadb_set_floors(struct agent *a, __u32 epoch);
 
+/* Another member's top, of an SA in use. */
+void sadb_heard_active(struct agent *a, const struct announced_top *t);
+
+/* Tell the others the tops of SAs that accepted packets lately. */
+void sadb_tell_active(struct agent *a);
+
+/* This member owns these slots from now on: no number that their former owners
+ * may have accepted is accepted in them. */
+void sadb_take_over(struct agent *a, const struct takeover_slots *taken);
+
+/*
+ * Leader: choose for every inbound SA the number from which it follows the next
+ * table, ahead_ns ahead and none below what was chosen before, into
+ * sadb.numbers.  Returns 0 or a negative errno.
+ */
+int sadb_choose_numbers(struct agent *a, __u64 ahead_ns);
+
+/* Keep to a number that the leader chose; one below what is kept to is an older one. */
+void sadb_take_number(struct agent *a, const struct announced_top *n);
+
+/* Has this member's kernel authenticated only numbers below those kept to?  To be
+ * asked when what was decided before they were is through XFRM. */
+bool sadb_below_numbers(struct agent *a);
+
+/* Tell the leader of tops that are not. */
+void sadb_tell_beyond(struct agent *a);
+
+/* The same of all that is known of all members, without asking the kernel. */
+bool sadb_numbers_stand(const struct agent *a);
+
+/* Is every SA known to have come up to its number, so that none below it is missing? */
+bool sadb_past_numbers(struct agent *a);
+
+/*
+ * Some SAs do not come up to their numbers: accept nothing below them any more
+ * in the slots that this member loses, so that the last tops can be told.
+ */
+void sadb_stop_below(struct agent *a, const struct takeover_slots *lost);
+
+/* Tell the last tops of SAs that were stopped, when what was decided before is through XFRM. */
+void sadb_tell_stopped(struct agent *a);
+
+/*
+ * From now on no number that followed the table before is accepted in slots
+ * taken.  stopped: all have stopped and told their last tops, so that the rest
+ * of an SA that did not come up to its number can follow the next table.
+ */
+void sadb_switch_floors(struct agent *a, bool stopped);
+
+/* The change is over. */
+void sadb_forget_numbers(struct agent *a);
+
+/* Floors hold in these slots too; NULL: in every one. */
+void sadb_mark_taken(struct agent *a, const struct takeover_slots *taken);
+
 /* Look at some of the floors, and take off those that the kernel's own window has left behind. */
 void sadb_clear_floors(struct agent *a);
 
@@ -108,6 +183,11 @@ int sadb_take_index(struct sadb *db, struct sa *sa);
 int sadb_restore(struct agent *a);
 void sadb_open_outbound(struct agent *a, struct sa *sa);
 void sadb_open_inbound(struct agent *a, struct sa *sa);
+/* Read kernel.seq of all inbound SAs.  Returns 0 or a negative errno. */
+int sadb_read_seqs(struct agent *a);
+/* Of a slot taken without a number for this SA; its kernel.seq was just read. */
+__u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa);
+void sadb_write_inbound(struct agent *a, struct sa *sa);
 void sadb_close_inbound(struct agent *a, struct sa *sa);
 void sadb_on_guard_event(struct agent *a, const struct esl_event *e);
 int sadb_on_step(sd_event_source *source, void *data);

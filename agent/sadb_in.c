@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Inbound SAs: their records, the tops that members tell each other, floors. */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
@@ -8,6 +9,8 @@
 #include "sadb.h"
 
 #define FLOORS_AT_ONCE 64
+#define POSSIBLE_CPUS_MAX 1024
+#define RATE_NS (50 * NS_PER_MS)
 
 /*
  * The kernel knows the low half of a number only and takes it for the one
@@ -27,9 +30,11 @@ static bool is_shut(struct agent *a, struct sa *sa)
 static int write_record(struct agent *a, struct sa *sa)
 {
 	bool shut = is_shut(a, sa);
+	__u64 floor = sa->stopped && sa->switch_at > sa->floor ? sa->switch_at - 1 : sa->floor;
 	struct esl_sa_in in = { .index = sa->index,
-				.floor_set = !!sa->floor,
-				.floor = shut ? UINT64_MAX : sa->floor };
+				.floor_set = !!floor,
+				.floor = shut ? UINT64_MAX : floor,
+				.switch_at = sa->switch_at };
 
 	if (shut)
 		say(LOG_ERR, "inbound SA 0x%08x: others are more than 2^31 numbers ahead: nothing is accepted before it is rekeyed",
@@ -38,17 +43,29 @@ static int write_record(struct agent *a, struct sa *sa)
 	return bpf_map_update_elem(a->pins.sa_in, &sa->key, &in, BPF_ANY);
 }
 
+void sadb_write_inbound(struct agent *a, struct sa *sa)
+{
+	int err = sa->recorded ? write_record(a, sa) : 0;
+
+	if (err)
+		say(LOG_ERR, "inbound SA 0x%08x: its record cannot be written: %s", sa->key.spi, strerror(-err));
+}
+
+void sadb_mark_taken(struct agent *a, const struct takeover_slots *taken)
+{
+	__u32 *word = a->pins.config->taken;
+
+	for (__u32 i = 0; i < ESL_SLOTS / 32; i++)
+		esl_store(&word[i], taken ? word[i] | (__u32)(taken->word[i / 2] >> 32 * (i % 2)) : ~0U);
+}
+
 /* A floor is never lowered, but taken off when it has no work left. */
 static void set_floor(struct agent *a, struct sa *sa, __u64 floor)
 {
-	int err;
-
 	if (sa->floor == floor)
 		return;
 	sa->floor = floor;
-	err = sa->recorded ? write_record(a, sa) : 0;
-	if (err)
-		say(LOG_ERR, "inbound SA 0x%08x: its floor cannot be written: %s", sa->key.spi, strerror(-err));
+	sadb_write_inbound(a, sa);
 }
 
 static __u64 max64(__u64 x, __u64 y)
@@ -65,6 +82,8 @@ void sadb_open_inbound(struct agent *a, struct sa *sa)
 	/* What was told before the kernel had the SA, or had it before: an IKE daemon
 	 * deletes and adds it with the same key when an address changes. */
 	sa->floor = max64(sa->floor, sa->heard_top);
+	if (sa->floor)
+		sadb_mark_taken(a, NULL);
 	err = sadb_take_index(a->sadb, sa);
 	if (!err)
 		err = write_record(a, sa);
@@ -85,7 +104,7 @@ void sadb_close_inbound(struct agent *a, struct sa *sa)
 
 void sadb_new_key(struct sa *sa)
 {
-	sa->floor = sa->heard_top = sa->heard_epoch = 0;
+	sa->floor = sa->heard_top = sa->heard_epoch = sa->switch_at = 0;
 }
 
 static void on_top(void *data, enum xfrm_change change, const struct kernel_sa *k)
@@ -118,18 +137,131 @@ void sadb_heard_top(struct agent *a, const struct announced_top *t, __u32 epoch,
 		return;
 	sa->heard_epoch = epoch;
 	sa->heard_top = max64(sa->heard_top, t->top);
-	if (raise && sa->recorded)
-		set_floor(a, sa, max64(sa->floor, sa->heard_top));
+	if (!raise || !sa->recorded)
+		return;
+	sadb_mark_taken(a, NULL);
+	set_floor(a, sa, max64(sa->floor, sa->heard_top));
 }
 
 /* This member's own top is no part of it: its kernel knows what it accepted. */
 void sadb_set_floors(struct agent *a, __u32 epoch)
 {
+	sadb_mark_taken(a, NULL);
 	for (size_t i = 0; i < a->sadb->count; i++) {
 		struct sa *sa = a->sadb->all[i];
 
 		if (!sa->outbound && sa->recorded && sa->heard_epoch == epoch)
 			set_floor(a, sa, max64(sa->floor, sa->heard_top));
+	}
+}
+
+static __u64 packets_of(struct agent *a, const struct sa *sa)
+{
+	static struct esl_sa_seq seen[POSSIBLE_CPUS_MAX];
+	__u64 sum = 0;
+	int cpus = libbpf_num_possible_cpus();
+
+	if (cpus > POSSIBLE_CPUS_MAX || bpf_map_lookup_elem(a->pins.sa_seq, &sa->index, seen))
+		return 0;
+	for (int i = 0; i < cpus; i++)
+		sum += seen[i].packets;
+	return sum;
+}
+
+static void look_at_rate(struct sa *sa, __u64 now)
+{
+	__u64 past = now - sa->told_ns, new = sa->kernel.seq - sa->told_top;
+
+	/* Too short to tell a rate. */
+	if (sa->told_ns && past < RATE_NS)
+		return;
+	if (sa->told_ns && sa->kernel.seq >= sa->told_top)
+		sa->rate = past < 10 * NS_PER_S ? new * NS_PER_S / past : 0;
+	sa->told_top = sa->kernel.seq;
+	sa->told_ns = now;
+}
+
+void sadb_tell_active(struct agent *a)
+{
+	static struct announcement m;
+	struct sadb *db = a->sadb;
+	__u64 now = agent_now(), packets;
+
+	m = (struct announcement){ .kind = ESL_WIRE_ACTIVE };
+	for (size_t i = 0; i < db->count; i++) {
+		struct sa *sa = db->all[i];
+
+		if (sa->outbound || !sa->recorded || !sa->present)
+			continue;
+		packets = packets_of(a, sa);
+		if (packets == sa->packets_seen || xfrm_read_counter(&a->xfrm, &sa->kernel))
+			continue;
+		sa->packets_seen = packets;
+		look_at_rate(sa, now);
+		m.tops[m.count++] = (struct announced_top){ sa->key, max64(sa->kernel.seq, sa->floor) };
+		if (m.count == ESL_WIRE_ENTRIES_MAX) {
+			sync_send(a, &m);
+			m.count = 0;
+		}
+	}
+	if (m.count)
+		sync_send(a, &m);
+}
+
+void sadb_heard_active(struct agent *a, const struct announced_top *t)
+{
+	struct sa *sa = t->top ? sadb_find(a->sadb, &t->key) : NULL;
+
+	if (!sa || sa->outbound)
+		return;
+	sa->heard_top = max64(sa->heard_top, t->top);
+	sa->heard_ns = agent_now();
+	if (sa->heard_ns - sa->sampled_ns < RATE_NS)
+		return;
+	sa->heard_rate = sa->sampled_ns ? (sa->heard_top - sa->sampled_top) * NS_PER_S / (sa->heard_ns - sa->sampled_ns) : 0;
+	sa->sampled_top = sa->heard_top;
+	sa->sampled_ns = sa->heard_ns;
+}
+
+static void on_seq(void *data, enum xfrm_change change, const struct kernel_sa *k)
+{
+	struct agent *a = data;
+	struct sa *sa = change == XFRM_PRESENT ? sadb_find(a->sadb, &k->key) : NULL;
+
+	if (sa && !sa->outbound)
+		sa->kernel.seq = k->seq;
+}
+
+int sadb_read_seqs(struct agent *a)
+{
+	return xfrm_list(&a->xfrm, on_seq, a);
+}
+
+__u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
+{
+	struct takeover_known k = { .own = sa->kernel.seq,
+				    .heard = sa->heard_top,
+				    .rate = sa->rate,
+				    .unheard_ns = sa->heard_ns ? agent_now() - sa->heard_ns : 0,
+				    .esp_shift = a->change.active.esp_shift,
+				    .distance = takeover_distance(a->membership.active.slot, a->conf.member) };
+
+	return k.own || k.heard ? max64(sa->floor, takeover_floor(&k)) : sa->floor;
+}
+
+void sadb_take_over(struct agent *a, const struct takeover_slots *taken)
+{
+	int err = sadb_read_seqs(a);
+
+	if (err)
+		say(LOG_ERR, "cannot read the replay state of the kernel's SAs: %s", strerror(-err));
+	sadb_clear_floors(a);
+	sadb_mark_taken(a, taken);
+	for (size_t i = 0; i < a->sadb->count; i++) {
+		struct sa *sa = a->sadb->all[i];
+
+		if (!sa->outbound && sa->recorded)
+			set_floor(a, sa, sadb_unplanned_floor(a, sa));
 	}
 }
 
@@ -141,6 +273,7 @@ void sadb_set_floors(struct agent *a, __u32 epoch)
 void sadb_clear_floors(struct agent *a)
 {
 	struct sadb *db = a->sadb;
+	size_t floors = 0;
 
 	for (size_t i = 0, n = 0; i < db->count && n < FLOORS_AT_ONCE; i++) {
 		struct sa *sa = db->all[db->floor_page++ % db->count];
@@ -152,4 +285,9 @@ void sadb_clear_floors(struct agent *a)
 		    sa->kernel.seq >= sa->floor + sa->kernel.replay_window)
 			set_floor(a, sa, 0);
 	}
+	for (size_t i = 0; i < db->count; i++)
+		floors += !db->all[i]->outbound && (db->all[i]->floor || db->all[i]->stopped);
+	/* What was taken before has been seen since, or was never used. */
+	if (!floors && !a->change.holding)
+		memset(a->pins.config->taken, 0, sizeof(a->pins.config->taken));
 }

@@ -23,7 +23,7 @@ static void mark_dirty(struct agent *a, struct sa *sa)
  * to an SA that was added again: then everything up to the bound is spent. */
 static __u64 assigned(const struct agent *a, const struct sa *sa)
 {
-	const struct esl_guard *g = &a->pins.guard[sa->index];
+	const struct esl_guard *g = guard_of(a, sa);
 
 	if (sa->recorded && sa->kernel.oseq < esl_load(&g->top))
 		return esl_load(&g->bound);
@@ -37,7 +37,7 @@ static __u64 assigned(const struct agent *a, const struct sa *sa)
  */
 static void jump(struct agent *a, struct sa *sa, __u64 round)
 {
-	struct esl_guard *g = &a->pins.guard[sa->index];
+	struct esl_guard *g = guard_of(a, sa);
 	__u64 begin = agent_now(), took, spent;
 	struct lane_jump j;
 	int err = xfrm_read_counter(&a->xfrm, &sa->kernel);
@@ -87,7 +87,7 @@ static int record_outbound(struct agent *a, struct sa *sa, __u64 round)
 	if (err)
 		return err;
 	out.index = sa->index;
-	esl_guard_init(&a->pins.guard[sa->index], &sa->lanes.plan, sa->lanes.lane,
+	esl_guard_init(guard_of(a, sa), &sa->lanes.plan, sa->lanes.lane,
 		       esl_lane_first(&sa->lanes.plan, round, sa->lanes.lane));
 	err = bpf_map_update_elem(a->pins.sa_out, &sa->key, &out, BPF_NOEXIST);
 	if (err) {
@@ -174,7 +174,7 @@ void sadb_on_guard_event(struct agent *a, const struct esl_event *e)
 
 static bool is_idle(struct agent *a, struct sa *sa, __u64 now)
 {
-	__u64 passed = esl_load(&a->pins.guard[sa->index].passed);
+	__u64 passed = esl_load(&guard_of(a, sa)->passed);
 
 	if (passed != sa->passed_seen)
 		sa->active_ns = now;
@@ -238,14 +238,14 @@ void sadb_find_senders(struct agent *a)
 		struct sa *sa = a->sadb->all[i];
 
 		if (sa->lanes.sticky && sa->present && sa->recorded &&
-		    lane_took_over(&sa->lanes, esl_load(&a->pins.guard[sa->index].top)))
+		    lane_took_over(&sa->lanes, esl_load(&guard_of(a, sa)->top)))
 			mark_dirty(a, sa);
 	}
 }
 
 static void put_round(struct agent *a, struct sa *sa, struct announced_round *r)
 {
-	__u64 top = sa->recorded ? esl_load(&a->pins.guard[sa->index].top) : 0;
+	__u64 top = sa->recorded ? esl_load(&guard_of(a, sa)->top) : 0;
 	struct sadb *db = a->sadb;
 
 	*r = (struct announced_round){ sa->key, sa->lanes.plan, lane_announced(&sa->lanes, top) };

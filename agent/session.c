@@ -53,7 +53,7 @@ void session_heard(struct agent *a, const struct announcement *m)
 {
 	const struct esl_table *t = &a->pins.config->table[esl_load(&a->pins.config->current) & 1];
 
-	if (m->sender != a->leader_id || m->options.epoch != t->epoch ||
+	if (m->sender != a->leader_id || m->options.epoch != a->change.active.epoch ||
 	    (t->scheme != ESL_SCHEME_SESSION_RR && t->scheme != ESL_SCHEME_SESSION_SQF))
 		return;
 	for (size_t i = 0; i < m->count; i++) {

@@ -61,12 +61,12 @@ static __u64 windows_digest(const struct esl_conf *c)
 	return sum;
 }
 
-void settings_tell(const struct esl_conf *c, struct announcement *m)
+void settings_tell(const struct esl_conf *c, const struct esl_hash_key *key, struct announcement *m)
 {
 	m->sender = (__u8)c->member;
 	m->lanes = c->lanes;
 	m->members = member_bits(c);
-	m->digest = others_digest(c);
+	m->digest = others_digest(c) + digest(key, sizeof(*key));
 	m->windows = windows_digest(c);
 	for (int role = 0; role < ESL_ROLES; role++) {
 		m->addr[role] = c->side[role].cluster_addr;
@@ -96,7 +96,7 @@ const char *settings_difference(const struct announcement *own, const struct ann
 		if (memcmp(m->mac[role], own->mac[role], ESL_MAC_LEN))
 			return mac[role];
 	}
-	return m->digest != own->digest ? "other settings" : NULL;
+	return m->digest != own->digest ? "mac_mode, members or the secret of dispatch" : NULL;
 }
 
 #define FIXED(key, field) { key, offsetof(struct esl_conf, field), sizeof(((struct esl_conf *)0)->field) }
@@ -123,8 +123,10 @@ const char *settings_fixed(const struct esl_conf *old, const struct esl_conf *ne
 		FIXED("answer", answer),
 		FIXED("cpus", cpu_mode),
 		FIXED("cpu_count", cpu_count),
-		FIXED("renew_ms", renew_ms),
-		FIXED("lease_ms", lease_ms),
+		FIXED("heartbeat_ms", heartbeat_ms),
+		FIXED("dead_ms", dead_ms),
+		FIXED("quorum", quorum),
+		FIXED("priority", priority),
 		FIXED("join_wait_ms", join_wait_ms),
 		FIXED("gate", gate),
 		FIXED("secret", secret),

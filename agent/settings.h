@@ -10,8 +10,8 @@
 
 #include "wire.h"
 
-/* Who this member is and how it is set up. */
-void settings_tell(const struct esl_conf *c, struct announcement *m);
+/* Who this member is and how it is set up; key is the one that owners are found with. */
+void settings_tell(const struct esl_conf *c, const struct esl_hash_key *key, struct announcement *m);
 
 /* What differs between the sender's configuration and this one, which own
  * tells; NULL: nothing that must be equal. */

@@ -78,7 +78,7 @@ static void add_dispatch(const struct agent *a, const struct sa *sa, json_t *o)
 
 static void add_lanes(const struct agent *a, const struct sa *sa, json_t *o)
 {
-	const struct esl_guard *g = &a->pins.guard[sa->index];
+	const struct esl_guard *g;
 
 	if (sa->present && sa->lanes.plan.lanes)
 		add_dispatch(a, sa, o);
@@ -94,6 +94,7 @@ static void add_lanes(const struct agent *a, const struct sa *sa, json_t *o)
 	json_object_set_new(o, "jump_us_max", json_integer((json_int_t)(sa->jump_ns_max / 1000)));
 	if (!sa->recorded)
 		return;
+	g = guard_of(a, sa);
 	json_object_set_new(o, "passed", json_integer((json_int_t)g->passed));
 	json_object_set_new(o, "top", json_integer((json_int_t)g->top));
 	json_object_set_new(o, "bound", json_integer((json_int_t)g->bound));
@@ -136,15 +137,30 @@ static json_t *members(const struct agent *a)
 		json_object_set_new(o, "heard_ms_ago",
 				    h->heard_ns ? json_integer((json_int_t)((agent_now() - h->heard_ns) / NS_PER_MS)) :
 						  json_null());
-		json_object_set_new(o, "forwarding", json_boolean(h->forwarding));
+		json_object_set_new(o, "forwarding", json_boolean(a->membership.cluster.peer[m->id].forwarding));
 		json_object_set_new(o, "differs", m->difference[0] ? json_string(m->difference) : json_null());
 		json_object_set_new(o, "windows_differ", json_boolean(h->heard_ns && m->windows != a->sync.own.windows));
 		json_object_set_new(o, "epoch", json_integer(m->epoch));
 		json_object_set_new(o, "acknowledged", json_integer(m->acked));
 		json_object_set_new(o, "announcements", json_integer((json_int_t)m->received));
+		json_object_set_new(o, "channel", json_boolean(channel_up(a->sync.channel, i, NULL)));
+		json_object_set_new(o, "channel_ended", json_string(channel_end_name(channel_last(a->sync.channel, i))));
 		json_array_append_new(list, o);
 	}
 	return list;
+}
+
+static json_t *channel(const struct agent *a)
+{
+	json_t *o = json_object(), *ended = json_object();
+
+	/* The first is no end. */
+	for (int i = CHANNEL_NONE + 1; i < CHANNEL_END_COUNT; i++)
+		json_object_set_new(ended, channel_end_name(i),
+				    json_integer((json_int_t)channel_count(a->sync.channel, i)));
+	json_object_set_new(o, "ended", ended);
+	json_object_set_new(o, "ignored", json_integer((json_int_t)channel_ignored(a->sync.channel)));
+	return o;
 }
 
 static json_t *announcements(const struct agent *a)
@@ -154,12 +170,16 @@ static json_t *announcements(const struct agent *a)
 		WIRE_REFUSALS(X)
 #undef X
 	};
-	json_t *o = json_object(), *received = json_object();
+	json_t *o = json_object(), *received = json_object(), *datagrams = json_object();
 
 	for (int i = 0; i < WIRE_REFUSAL_COUNT; i++)
 		json_object_set_new(received, names[i], json_integer((json_int_t)a->sync.counts[i]));
+	for (int i = 0; i < SEALED_COUNT; i++)
+		json_object_set_new(datagrams, sealed_name(i),
+				    json_integer((json_int_t)seal_count(a->sync.seal, i)));
 	json_object_set_new(o, "sent", json_integer((json_int_t)a->sync.sent));
 	json_object_set_new(o, "received", received);
+	json_object_set_new(o, "datagrams", datagrams);
 	return o;
 }
 
@@ -195,35 +215,104 @@ static json_t *sessions(const struct agent *a)
 	return o;
 }
 
+/* Why not ready; and where it is, why it does not forward. */
+static void put_why(const struct agent *a, json_t *why)
+{
+	const struct membership *m = &a->membership;
+	bool ready = a->why == WHY_READY;
+	__u64 since = ready ? m->serve_since_ns : a->why_since_ns;
+
+	json_object_set_new(why, "reason", json_string(ready ? serve_name(m->serve) : why_name(a->why)));
+	json_object_set_new(why, "sentence", json_string(ready ? serve_sentence(m->serve) : why_sentence(a->why)));
+	json_object_set_new(why, "since_ms", json_integer((json_int_t)((agent_now() - since) / NS_PER_MS)));
+}
+
+/* How many of the slots each member has. */
+static json_t *shares(const struct slot_table *t)
+{
+	json_t *slots = json_object();
+	unsigned int count[ESL_MEMBERS_MAX] = {};
+	char id[8];
+
+	for (int i = 0; i < ESL_SLOTS && t->members; i++)
+		count[t->slot[i] % ESL_MEMBERS_MAX]++;
+	for (int i = 0; i < ESL_MEMBERS_MAX; i++) {
+		snprintf(id, sizeof(id), "%d", i);
+		if (t->members >> i & 1)
+			json_object_set_new(slots, id, json_integer(count[i]));
+	}
+	return slots;
+}
+
+static json_t *planned(const struct agent *a)
+{
+	static const char *const phases[] = { "none", "prepare", "switch" };
+	const struct plan_state *s = &a->plan;
+	json_t *o = json_object();
+
+	json_object_set_new(o, "phase", json_string(phases[s->plan.phase % PLAN_PHASES]));
+	if (s->plan.phase != PLAN_NONE)
+		json_object_set_new(o, "slots", shares(&s->plan.next));
+	json_object_set_new(o, "finished", json_integer((json_int_t)s->finished));
+	json_object_set_new(o, "interrupted", json_integer((json_int_t)s->interrupted));
+	json_object_set_new(o, "impatient", json_integer((json_int_t)s->impatient));
+	json_object_set_new(o, "late", json_integer((json_int_t)s->late));
+	return o;
+}
+
+static json_t *cluster(const struct agent *a)
+{
+	const struct membership *m = &a->membership;
+	enum lead lead = cluster_why_not_leading(&m->cluster, agent_now());
+	__u64 heard = cluster_heard_members(&m->cluster, agent_now());
+	json_t *o = json_object(), *not = json_object();
+
+	json_object_set_new(not, "reason", json_string(lead_name(lead)));
+	json_object_set_new(not, "sentence", json_string(lead_sentence(lead)));
+	json_object_set_new(o, "leading", not);
+	json_object_set_new(o, "term", json_integer((json_int_t)m->active.stamp.term));
+	json_object_set_new(o, "table", json_integer(m->active.stamp.epoch));
+	json_object_set_new(o, "slots", shares(&m->active));
+	json_object_set_new(o, "heard", json_integer(__builtin_popcountll(heard)));
+	json_object_set_new(o, "elections", json_integer((json_int_t)m->elections));
+	json_object_set_new(o, "tables", json_integer((json_int_t)m->tables));
+	json_object_set_new(o, "planned", planned(a));
+	json_object_set_new(o, "heartbeats_sent", json_integer((json_int_t)m->sent));
+	json_object_set_new(o, "heartbeats_heard", json_integer((json_int_t)m->heard[HEARTBEAT_OK]));
+	json_object_set_new(o, "heartbeats_unequal", json_integer((json_int_t)m->unequal));
+	json_object_set_new(o, "sync_network_cut", json_boolean(a->sync.cut));
+	return o;
+}
+
 static json_t *document(struct agent *a)
 {
 	struct collect c = { .agent = a, .list = json_array() };
 	char sentence[256];
 	json_t *o = json_object(), *why = json_object(), *hold = json_object();
 
-	json_object_set_new(why, "reason", json_string(why_name(a->why)));
-	json_object_set_new(why, "sentence", json_string(why_sentence(a->why)));
-	json_object_set_new(why, "since_ms", json_integer((json_int_t)((agent_now() - a->why_since_ns) / NS_PER_MS)));
+	put_why(a, why);
 	json_object_set_new(hold, "reason", json_string(esl_hold_name(a->hold.reason)));
 	json_object_set_new(hold, "sentence",
 			    json_string(esl_hold_sentence(&a->hold, sentence, sizeof(sentence))));
 	sadb_each(a, add_sa, &c);
 	json_object_set_new(o, "version", json_integer(STATUS_VERSION));
 	json_object_set_new(o, "member", json_integer(a->conf.member));
-	json_object_set_new(o, "state", json_string(a->why == WHY_FORWARDING ? "forwarding" : "silent"));
+	json_object_set_new(o, "state", json_string(a->membership.serve == SERVE_FORWARDING ? "forwarding" : "silent"));
 	json_object_set_new(o, "why", why);
 	json_object_set_new(o, "hold", hold);
 	json_object_set_new(o, "leader", json_boolean(a->leader));
 	json_object_set_new(o, "leader_member",
 			    a->leader_id == ESL_NO_MEMBER ? json_null() : json_integer(a->leader_id));
+	json_object_set_new(o, "cluster", cluster(a));
 	json_object_set_new(o, "dispatch", dispatch(a));
 	json_object_set_new(o, "sessions", sessions(a));
-	json_object_set_new(o, "renewals", json_integer((json_int_t)a->renewals));
-	json_object_set_new(o, "lapses", json_integer((json_int_t)a->lapses));
+	json_object_set_new(o, "renewals", json_integer((json_int_t)a->membership.renewals));
+	json_object_set_new(o, "lapses", json_integer((json_int_t)a->membership.lapses));
 	json_object_set_new(o, "lanes", json_integer(a->conf.lanes.lanes));
 	json_object_set_new(o, "block", json_integer((json_int_t)esl_block_size(&a->conf.lanes)));
 	json_object_set_new(o, "members", members(a));
 	json_object_set_new(o, "announcements", announcements(a));
+	json_object_set_new(o, "channel", channel(a));
 	json_object_set_new(o, "sas", c.list);
 	return o;
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Announcements between members: authenticated datagrams on the sync network.
- * A jump is announced at once, in one batch with others of the same turn of
+ * Datagrams between members, sealed: announcements on the sync network, heartbeats
+ * on the segments too; the channel hands over the keys.  A jump is announced at once, in one batch with others of the same turn of
  * the loop, and at most once in a millisecond.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,42 +18,43 @@
 #include "sadb.h"
 
 #define FLUSH_GAP_NS NS_PER_MS
+#define DATAGRAMS_AT_ONCE 64		/* other work waits */
+#define CUT_NS (300 * NS_PER_MS)
 
-static bool seal(const struct sync *s, const __u8 *buf, size_t size, __u8 mac[ESL_WIRE_MAC_LEN])
+/* Seal it once, and send the same bytes over all networks that are asked for. */
+void sync_cast(struct agent *a, enum esl_seal_type type, const void *payload, size_t size, enum sync_reach reach)
 {
-	unsigned char full[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
+	struct sync *s = &a->sync;
+	__u8 buf[ESL_SEAL_MAX];
+	ssize_t n = seal_put(s->seal, type, payload, size, buf);
 
-	if (!HMAC(EVP_sha256(), s->key, sizeof(s->key), buf, size, full, &len))
-		return false;
-	memcpy(mac, full, ESL_WIRE_MAC_LEN);
-	return true;
+	if (n < 0)
+		return;
+	for (size_t i = 0; i < s->count; i++)
+		if (sendto(s->fd, buf, (size_t)n, MSG_DONTWAIT, (struct sockaddr *)&s->others[i].address,
+			   sizeof(s->others[i].address)) >= 0)
+			s->sent++;
+	if (reach == SYNC_EVERYWHERE || s->cut)
+		segments_send(a, buf, (size_t)n);
 }
 
 void sync_send(struct agent *a, struct announcement *m)
 {
-	struct sync *s = &a->sync;
-	struct announcement whole = s->own;
+	struct announcement whole = a->sync.own;
 	__u8 buf[ESL_WIRE_MAX];
-	size_t size;
 
 	whole.kind = m->kind;
-	whole.flags = (a->why == WHY_FORWARDING ? ESL_WIRE_FORWARDING : 0) |
+	whole.flags = m->flags | (a->why == WHY_READY ? ESL_WIRE_READY : 0) |
 		      (a->join.joined ? 0 : ESL_WIRE_JOINING) | (options_ask(a) ? ESL_WIRE_CHANGING : 0);
 	whole.options = a->change.target;
 	whole.acked = change_acked(&a->change);
+	plan_tell(a, &whole);
 	whole.snapshot = m->snapshot;
 	whole.page = m->page;
 	whole.pages = m->pages;
 	whole.count = m->count;
 	memcpy(&whole.rounds, &m->rounds, sizeof(*m) - offsetof(struct announcement, rounds));
-	size = wire_encode(&whole, buf);
-	if (!seal(s, buf, size, buf + size))
-		return;
-	for (size_t i = 0; i < s->count; i++)
-		if (sendto(s->fd, buf, size + ESL_WIRE_MAC_LEN, MSG_DONTWAIT,
-			   (struct sockaddr *)&s->others[i].address, sizeof(s->others[i].address)) >= 0)
-			s->sent++;
+	sync_cast(a, ESL_SEAL_ANNOUNCEMENT, buf, wire_encode(&whole, buf), SYNC_NETWORK);
 }
 
 static void send_rounds(struct agent *a, bool page)
@@ -67,7 +67,7 @@ static void send_rounds(struct agent *a, bool page)
 
 void sync_retell(struct agent *a)
 {
-	settings_tell(&a->conf, &a->sync.own);
+	settings_tell(&a->conf, &a->pins.config->key, &a->sync.own);
 }
 
 bool sync_windows_differ(const struct agent *a)
@@ -151,16 +151,24 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 	o->flags = m->flags;
 	o->epoch = m->options.epoch;
 	o->acked = m->acked;
+	o->plan = m->plan;
+	o->prepared = m->prepared;
+	o->switching = m->flags & ESL_WIRE_SWITCHING;
 	o->windows = m->windows;
 	o->received++;
 	a->sync.heard[i] = (struct join_member){ .id = o->id,
 						 .heard_ns = agent_now(),
 						 .equal = !differs,
-						 .forwarding = m->flags & ESL_WIRE_FORWARDING };
+						 .ready = m->flags & ESL_WIRE_READY };
 	if (!differs) {
 		options_heard(a, i, m);
+		plan_heard(a, i, m);
 		if (m->kind == ESL_WIRE_ROUNDS)
 			take_rounds(a, m);
+		for (size_t n = 0; m->kind == ESL_WIRE_ACTIVE && n < m->count; n++)
+			sadb_heard_active(a, &m->tops[n]);
+		if (m->kind == ESL_WIRE_ACTIVE && m->flags & ESL_WIRE_STOPPED)
+			o->stopped = m->plan;
 		if (m->kind == ESL_WIRE_SESSIONS)
 			session_heard(a, m);
 	}
@@ -169,49 +177,81 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 	agent_decide(a);
 }
 
-static enum wire_refusal receive(struct agent *a, const __u8 *buf, size_t size,
-				 const struct sockaddr_in *from)
+static enum wire_refusal take_announcement(struct agent *a, size_t i, const struct sealed_header *h,
+					   const __u8 *payload, size_t size)
 {
-	enum wire_refusal refusal = wire_check(buf, size);
-	__u8 mac[ESL_WIRE_MAC_LEN];
 	struct announcement m;
+	enum wire_refusal refusal = wire_decode(payload, size, &m);
 
 	if (refusal != WIRE_OK)
 		return refusal;
-	if (!seal(&a->sync, buf, size - ESL_WIRE_MAC_LEN, mac) ||
-	    CRYPTO_memcmp(mac, buf + size - ESL_WIRE_MAC_LEN, ESL_WIRE_MAC_LEN))
-		return WIRE_MAC;
-	refusal = wire_decode(buf, size, &m);
-	if (refusal != WIRE_OK)
-		return refusal;
-	for (size_t i = 0; i < a->sync.count; i++) {
-		struct other *o = &a->sync.others[i];
+	if (m.sender != h->sender || m.boot != h->boot)
+		return WIRE_SENDER;
+	take(a, i, &m);
+	return WIRE_OK;
+}
 
-		if (o->id != m.sender)
-			continue;
-		if (o->address.sin_addr.s_addr != from->sin_addr.s_addr)
-			return WIRE_ADDRESS;
-		take(a, i, &m);
-		return WIRE_OK;
+/* Other member with this id; count: none. */
+static size_t index_of(const struct sync *s, __u32 id)
+{
+	size_t i = 0;
+
+	while (i < s->count && s->others[i].id != id)
+		i++;
+	return i;
+}
+
+bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, bool network)
+{
+	struct sync *s = &a->sync;
+	__u8 payload[ESL_SEAL_PAYLOAD_MAX];
+	struct sealed_header h;
+	size_t len, i;
+	enum sealed_result result = seal_open(s->seal, buf, size, &h, payload, &len);
+
+	if (result == SEALED_BOOT)
+		secure_doubt(a, &h);
+	if (result == SEALED_OK || result == SEALED_DUPLICATE) {
+		i = index_of(s, h.sender);
+		if (i < s->count && network)
+			s->others[i].network_ns = agent_now();
 	}
-	return WIRE_SENDER;
+	if (result != SEALED_OK)
+		return result == SEALED_DUPLICATE;
+	if (h.type == ESL_SEAL_HEARTBEAT)
+		membership_heard(a, i, h.boot, payload, len);
+	else
+		s->counts[take_announcement(a, i, &h, payload, len)]++;
+	return true;
 }
 
 static int on_datagram(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
-	struct agent *a = data;
-	__u8 buf[ESL_WIRE_MAX + 1];
-	struct sockaddr_in from;
+	__u8 buf[ESL_SEAL_MAX + 1];
 
 	(void)source, (void)revents;
-	for (;;) {
-		socklen_t len = sizeof(from);
-		ssize_t n = recvfrom(fd, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+	for (int n = 0; n < DATAGRAMS_AT_ONCE; n++) {
+		ssize_t size = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
 
-		if (n < 0)
+		if (size < 0)
 			return 0;
-		a->sync.counts[receive(a, buf, (size_t)n, &from)]++;
+		sync_datagram(data, buf, (size_t)size, true);
 	}
+	return 0;
+}
+
+void sync_look(struct agent *a)
+{
+	struct sync *s = &a->sync;
+	__u64 now = agent_now();
+	bool cut = false;
+
+	for (size_t i = 0; i < s->count; i++)
+		cut |= join_is_fresh(&s->heard[i], now) && now - s->others[i].network_ns > CUT_NS;
+	if (cut != s->cut)
+		say(LOG_WARNING, cut ? "the sync network does not reach a member that lives: announcements go over the segments too" :
+				       "the sync network reaches all members that live");
+	s->cut = cut;
 }
 
 static int open_socket(const struct sockaddr_in *own, char error[ESL_ERROR_MAX])
@@ -235,22 +275,23 @@ int sync_start(struct agent *a, char error[ESL_ERROR_MAX])
 	int err;
 
 	s->fd = -1;
-	err = esl_conf_derive(&a->conf, "espalier announce", s->key, error);
-	if (err)
-		return err;
 	if (RAND_bytes((unsigned char *)&s->own.boot, sizeof(s->own.boot)) != 1)
 		return -EIO;
+	s->own.boot |= !s->own.boot;
 	sync_retell(a);
 	for (size_t i = 0; i < a->conf.member_count; i++) {
 		const struct esl_conf_member *m = &a->conf.members[i];
 
 		if (m->id == a->conf.member)
-			s->fd = open_socket(&m->sync, error);
+			s->fd = open_socket(&m->sync, error), s->address = m->sync;
 		else
 			s->others[s->count++] = (struct other){ .id = m->id, .address = m->sync };
 	}
 	if (s->fd < 0)
 		return -EADDRNOTAVAIL;
+	err = secure_start(a, &s->address, error);
+	if (err)
+		return err;
 	err = loop_timer(a, &s->flush_later, 0, on_flush_later);
 	if (err >= 0)
 		err = sd_event_add_defer(a->event, &s->flush_now, on_flush_now, a);
@@ -265,7 +306,7 @@ void sync_stop(struct agent *a)
 {
 	sd_event_source_unref(a->sync.flush_now);
 	sd_event_source_unref(a->sync.flush_later);
+	secure_stop(a);
 	if (a->sync.fd >= 0)
 		close(a->sync.fd);
-	OPENSSL_cleanse(a->sync.key, sizeof(a->sync.key));
 }

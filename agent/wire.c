@@ -12,6 +12,9 @@ static const struct {
 } kinds[ESL_WIRE_KINDS] = {
 	[ESL_WIRE_ROUNDS] = { sizeof(struct esl_wire_entry), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_TOPS] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
+	[ESL_WIRE_ACTIVE] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
+	[ESL_WIRE_NUMBERS] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
+	[ESL_WIRE_MARKS] = { sizeof(struct esl_wire_mark), ESL_WIRE_MARKS_MAX },
 	[ESL_WIRE_SESSIONS] = { sizeof(struct esl_wire_session), ESL_WIRE_SESSIONS_MAX },
 };
 
@@ -48,6 +51,15 @@ static bool key_valid(const struct esl_sa_key *key)
 	return key->spi && (key->protocol == ESL_IPPROTO_ESP || key->protocol == ESL_IPPROTO_AH);
 }
 
+static void encode_mark(const struct switching_mark *m, __u8 *buf)
+{
+	struct esl_wire_mark mark = { .at = htobe32(m->at), .role = m->role };
+
+	for (int i = 0; i < ESL_SWITCH_LEVELS; i++)
+		mark.ring[i] = htobe64(m->ring[i]);
+	memcpy(buf, &mark, sizeof(mark));
+}
+
 static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
 {
 	const struct announced_round *r = &a->rounds[i];
@@ -67,11 +79,16 @@ static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
 		memcpy(buf, &entry, sizeof(entry));
 		break;
 	case ESL_WIRE_TOPS:
+	case ESL_WIRE_ACTIVE:
+	case ESL_WIRE_NUMBERS:
 		top = (struct esl_wire_top){ .spi = htobe32(t->key.spi),
 					     .protocol = (__u8)t->key.protocol,
 					     .top = htobe64(t->top) };
 		memcpy(top.daddr, t->key.daddr.byte, sizeof(top.daddr));
 		memcpy(buf, &top, sizeof(top));
+		break;
+	case ESL_WIRE_MARKS:
+		encode_mark(&a->marks[i], buf);
 		break;
 	default:
 		session = (struct esl_wire_session){ .hash = htobe64(a->sessions[i].hash),
@@ -87,7 +104,7 @@ size_t wire_encode(const struct announcement *a, __u8 buf[ESL_WIRE_MAX])
 		.magic = htobe32(ESL_WIRE_MAGIC),
 		.major = ESL_WIRE_MAJOR,
 		.minor = ESL_WIRE_MINOR,
-		.length = htobe16((__u16)(size + ESL_WIRE_MAC_LEN)),
+		.length = htobe16((__u16)size),
 		.sender = a->sender,
 		.kind = (__u8)a->kind,
 		.flags = a->flags,
@@ -102,6 +119,8 @@ size_t wire_encode(const struct announcement *a, __u8 buf[ESL_WIRE_MAX])
 		.snapshot = htobe32(a->snapshot),
 		.page = htobe16(a->page),
 		.pages = htobe16(a->pages),
+		.plan = htobe32(a->plan),
+		.prepared = htobe32(a->prepared),
 		.members = htobe64(a->members),
 		.boot = htobe64(a->boot),
 		.digest = htobe64(a->digest),
@@ -119,11 +138,12 @@ size_t wire_encode(const struct announcement *a, __u8 buf[ESL_WIRE_MAX])
 	return size;
 }
 
-enum wire_refusal wire_check(const __u8 *buf, size_t size)
+/* Magic, version, kind and lengths. */
+static enum wire_refusal check(const __u8 *buf, size_t size)
 {
 	struct esl_wire_header h;
 
-	if (size < sizeof(h) + ESL_WIRE_MAC_LEN)
+	if (size < sizeof(h))
 		return WIRE_SHORT;
 	memcpy(&h, buf, sizeof(h));
 	if (be32toh(h.magic) != ESL_WIRE_MAGIC)
@@ -133,7 +153,7 @@ enum wire_refusal wire_check(const __u8 *buf, size_t size)
 	if (h.kind >= ESL_WIRE_KINDS)
 		return WIRE_FIELD;
 	if (be16toh(h.length) != size || be16toh(h.entries) > kinds[h.kind].max ||
-	    size != sizeof(h) + be16toh(h.entries) * kinds[h.kind].size + ESL_WIRE_MAC_LEN)
+	    size != sizeof(h) + be16toh(h.entries) * kinds[h.kind].size)
 		return WIRE_LENGTH;
 	return WIRE_OK;
 }
@@ -175,13 +195,30 @@ static bool decode_session(const __u8 *buf, struct announced_session *s, __u64 m
 	return e.member < ESL_MEMBERS_MAX && members >> e.member & 1;
 }
 
+static bool decode_mark(const __u8 *buf, struct switching_mark *m)
+{
+	struct esl_wire_mark e;
+
+	memcpy(&e, buf, sizeof(e));
+	m->at = be32toh(e.at);
+	m->role = e.role;
+	for (int i = 0; i < ESL_SWITCH_LEVELS; i++)
+		m->ring[i] = be64toh(e.ring[i]);
+	return e.role < ESL_ROLES;
+}
+
 static bool decode_entry(const __u8 *buf, struct announcement *a, size_t i)
 {
 	switch (a->kind) {
 	case ESL_WIRE_ROUNDS:
 		return decode_round(buf, &a->rounds[i]);
 	case ESL_WIRE_TOPS:
+	case ESL_WIRE_ACTIVE:
 		return decode_top(buf, &a->tops[i]);
+	case ESL_WIRE_NUMBERS:
+		return decode_top(buf, &a->tops[i]) && a->tops[i].top;
+	case ESL_WIRE_MARKS:
+		return decode_mark(buf, &a->marks[i]);
 	default:
 		return decode_session(buf, &a->sessions[i], a->members);
 	}
@@ -197,19 +234,26 @@ static void decode_options(const struct esl_wire_header *h, struct options *o)
 		o->weight[i] = be16toh(h->weight[i]);
 }
 
-/* Tops are told for an epoch, in pages; nothing else has pages. */
+/* Tops are told for an epoch, numbers and marks for a plan, in pages; nothing else
+ * has pages. */
 static bool pages_valid(const struct announcement *a)
 {
 	if (a->acked > a->options.epoch)
 		return false;
+	if (a->prepared && !a->plan)
+		return false;
 	if (a->kind == ESL_WIRE_TOPS)
 		return a->acked && a->page < a->pages && a->pages <= ESL_WIRE_PAGES_MAX;
+	if (a->kind == ESL_WIRE_NUMBERS)
+		return a->plan && a->snapshot && a->page < a->pages && a->pages <= ESL_WIRE_PAGES_MAX;
+	if (a->kind == ESL_WIRE_MARKS)
+		return a->plan && !a->snapshot && a->page < a->pages && a->pages <= ESL_SWITCH_RECORDS;
 	return !a->snapshot && !a->page && !a->pages;
 }
 
 enum wire_refusal wire_decode(const __u8 *buf, size_t size, struct announcement *a)
 {
-	enum wire_refusal refusal = wire_check(buf, size);
+	enum wire_refusal refusal = check(buf, size);
 	struct esl_wire_header h;
 
 	if (refusal != WIRE_OK)
@@ -224,6 +268,8 @@ enum wire_refusal wire_decode(const __u8 *buf, size_t size, struct announcement 
 		.snapshot = be32toh(h.snapshot),
 		.page = be16toh(h.page),
 		.pages = be16toh(h.pages),
+		.plan = be32toh(h.plan),
+		.prepared = be32toh(h.prepared),
 		.members = be64toh(h.members),
 		.boot = be64toh(h.boot),
 		.digest = be64toh(h.digest),

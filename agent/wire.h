@@ -5,6 +5,8 @@
 
 #include <espalier/wire.h>
 
+#include "switching.h"
+
 /* How the cluster dispatches: the leader's word, the same on all members. */
 struct options {
 	__u32 epoch;		/* from 1; 0: not known yet, then all is 0 */
@@ -40,6 +42,8 @@ struct announcement {
 	__u32 snapshot;
 	__u16 page;
 	__u16 pages;
+	__u32 plan;
+	__u32 prepared;
 	__u64 members;
 	__u64 boot;
 	__u64 digest;
@@ -52,6 +56,7 @@ struct announcement {
 		struct announced_round rounds[ESL_WIRE_ENTRIES_MAX];
 		struct announced_top tops[ESL_WIRE_ENTRIES_MAX];
 		struct announced_session sessions[ESL_WIRE_SESSIONS_MAX];
+		struct switching_mark marks[ESL_WIRE_MARKS_MAX];
 	};
 };
 
@@ -62,10 +67,8 @@ struct announcement {
 	X(MAGIC, "magic")                 \
 	X(VERSION, "version")             \
 	X(LENGTH, "length")               \
-	X(MAC, "mac")                     \
 	X(FIELD, "field")                 \
-	X(SENDER, "sender")               \
-	X(ADDRESS, "address")
+	X(SENDER, "sender")
 
 enum wire_refusal {
 #define X(symbol, name) WIRE_##symbol,
@@ -76,13 +79,10 @@ enum wire_refusal {
 
 bool options_equal(const struct options *a, const struct options *b);
 
-/* Write a without its mac; returns the bytes before the mac. */
+/* Returns the bytes written. */
 size_t wire_encode(const struct announcement *a, __u8 buf[ESL_WIRE_MAX]);
 
-/* Magic, version, kind and lengths: what can be said before the mac is checked. */
-enum wire_refusal wire_check(const __u8 *buf, size_t size);
-
-/* Parse a datagram whose mac was right. *a counts only where WIRE_OK is returned. */
+/* Parse what was opened. *a counts only where WIRE_OK is returned. */
 enum wire_refusal wire_decode(const __u8 *buf, size_t size, struct announcement *a);
 
 #endif

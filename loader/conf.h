@@ -24,6 +24,12 @@ enum esl_mac_mode {
 	ESL_MAC_UNICAST,	/* a unicast MAC that no switch ever learns: flooded */
 };
 
+/* Who may go on where the cluster is cut. */
+enum esl_quorum {
+	ESL_QUORUM_NONE,	/* every part, each alone */
+	ESL_QUORUM_MAJORITY,	/* the part with more than half of the configured members */
+};
+
 struct esl_conf_side {
 	char interface[IFNAMSIZ];	/* the NIC */
 	char device[IFNAMSIZ];		/* where the stack gets its packets: the NIC, or a VLAN device on it */
@@ -63,8 +69,10 @@ struct esl_conf {
 	bool answer;			/* the program answers ARP and ND, else only the agent */
 	enum esl_cpu_mode cpu_mode;
 	__u32 cpu_count;		/* owned packets are spread over CPUs 0 to cpu_count - 1 */
-	unsigned int renew_ms;		/* deadline renewed this often, */
-	unsigned int lease_ms;		/* this far ahead */
+	unsigned int heartbeat_ms;	/* members tell each other this often that they live */
+	unsigned int dead_ms;		/* one not heard for so long loses its slots; at least 3 heartbeats */
+	enum esl_quorum quorum;
+	unsigned int priority;		/* to lead: the highest is preferred, then the lowest id */
 	unsigned int join_wait_ms;	/* wait this long for members not heard yet */
 	char gate[IFNAMSIZ];		/* name of the gate device */
 	char secret[256];		/* path of the cluster secret, 32 bytes or more */
@@ -84,16 +92,27 @@ int esl_conf_read(const char *path, struct esl_conf *c, char error[ESL_ERROR_MAX
 
 /*
  * Read the cluster secret and derive the key of the dispatch hash (HMAC-SHA256
- * of "espalier dispatch" and a counter).  Returns 0 or a negative errno with a
- * sentence; a secret that others may read, or of less than 32 bytes, is refused.
+ * of "espalier dispatch" and a counter).  Where the file says so it is of another
+ * secret than the present one, so that a rotation leaves owners as they are.
+ * Returns 0 or a negative errno with a sentence; a secret that others may read,
+ * or of less than 32 bytes, is refused.
  */
 int esl_conf_hash_key(const struct esl_conf *c, struct esl_hash_key *key, char error[ESL_ERROR_MAX]);
 
 /*
- * A key of 32 bytes for one purpose: HMAC-SHA256(secret, purpose).  The caller
- * wipes it.
+ * A key of 32 bytes for one purpose: HMAC-SHA256(secret, purpose), of the
+ * present secret.  The caller wipes it.
  */
 int esl_conf_derive(const struct esl_conf *c, const char *purpose, __u8 key[32],
 		    char error[ESL_ERROR_MAX]);
+
+/*
+ * The same of every secret that authenticates, newest first: the next one, where
+ * the file has it, then the present one.  Returns how many, or a negative errno
+ * with a sentence.
+ */
+#define ESL_SECRETS_MAX 2
+int esl_conf_secrets(const struct esl_conf *c, const char *purpose, __u8 key[ESL_SECRETS_MAX][32],
+		     char error[ESL_ERROR_MAX]);
 
 #endif

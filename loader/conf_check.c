@@ -180,7 +180,7 @@ static int check_peers(struct esl_reader *rd, config_setting_t *root, struct esl
 
 static int check_numbers(struct esl_reader *rd, config_setting_t *root, struct esl_conf *c)
 {
-	config_setting_t *lease = config_setting_get_member(root, "lease_ms");
+	config_setting_t *dead = config_setting_get_member(root, "dead_ms");
 	__u32 top = 0;
 	size_t i;
 
@@ -193,12 +193,12 @@ static int check_numbers(struct esl_reader *rd, config_setting_t *root, struct e
 		return esl_conf_complain(rd, config_setting_get_member(root, "lanes"), NULL,
 					 "%u lanes do not reach member id %u, expected %u or more",
 					 c->lanes.lanes, top, top + 1);
-	if (c->lease_ms <= c->renew_ms)
+	if (c->dead_ms < 3 * c->heartbeat_ms)
 		return esl_conf_complain(rd,
-					 lease ? lease : config_setting_get_member(root, "renew_ms"),
-					 NULL, "the lease of %u ms would end before it is renewed after "
-					 "%u ms, expected lease_ms above renew_ms",
-					 c->lease_ms, c->renew_ms);
+					 dead ? dead : config_setting_get_member(root, "heartbeat_ms"),
+					 NULL, "%u ms are less than three heartbeats of %u ms: one that "
+					 "comes late would be a death",
+					 c->dead_ms, c->heartbeat_ms);
 	return 0;
 }
 

@@ -18,6 +18,10 @@ const struct esl_choice esl_mac_modes[] = {
 	{ NULL, 0 }
 };
 
+const struct esl_choice esl_quorums[] = {
+	{ "none", ESL_QUORUM_NONE }, { "majority", ESL_QUORUM_MAJORITY }, { NULL, 0 }
+};
+
 const struct esl_choice esl_answers[] = {
 	{ "agent", false }, { "xdp", true }, { NULL, 0 }
 };

@@ -12,6 +12,7 @@ struct esl_choice {
 extern const struct esl_choice esl_schemes[];	/* enum esl_scheme */
 extern const struct esl_choice esl_modes[];	/* enum esl_mode */
 extern const struct esl_choice esl_mac_modes[];	/* enum esl_mac_mode */
+extern const struct esl_choice esl_quorums[];	/* enum esl_quorum */
 extern const struct esl_choice esl_answers[];	/* does the program answer? */
 extern const struct esl_choice esl_cpu_modes[];	/* enum esl_cpu_mode */
 

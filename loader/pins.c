@@ -28,9 +28,11 @@ static const struct {
 	PIN("sa_seq", sa_seq, PERCPU_ARRAY, 4, sizeof(struct esl_sa_seq), ESL_SA_MAX),
 	PIN("sa_out", sa_out, HASH, sizeof(struct esl_sa_key), sizeof(struct esl_sa_out), ESL_SA_MAX),
 	PIN("guard", guard_fd, ARRAY, 4, sizeof(struct esl_guard), ESL_SA_MAX),
-	PIN("frag", frag, LRU_HASH, sizeof(struct esl_frag_key), 4, ESL_FRAG_MAX),
+	PIN("frag", frag, LRU_HASH, sizeof(struct esl_frag_key), sizeof(struct esl_frag), ESL_FRAG_MAX),
 	PIN("frag_out", frag_out, LRU_HASH, sizeof(struct esl_frag_key), 4, ESL_FRAG_MAX),
 	PIN("turns", turns, PERCPU_ARRAY, 4, sizeof(struct esl_turns), ESL_ROLES),
+	PIN("switch", switch_fd, ARRAY, 4, sizeof(struct esl_switch), ESL_SWITCH_RECORDS),
+	PIN("begin", begin_fd, ARRAY, 4, sizeof(struct esl_begin), ESL_SWITCH_RECORDS),
 	PIN("sessions", sessions_fd, ARRAY, 4, sizeof(struct esl_sessions), ESL_SESSION_BUCKETS),
 	PIN("policies", policies, LPM_TRIE, sizeof(struct esl_policy_key), sizeof(struct esl_policy),
 	    ESL_POLICIES_MAX),
@@ -128,9 +130,11 @@ int esl_pins_open(const struct esl_conf *c, struct esl_pins *p, char error[ESL_E
 		*fd_of(&q, i) = err;
 	}
 	q.config = map_memory(q.config_fd, sizeof(*q.config));
-	q.guard = map_memory(q.guard_fd, sizeof(*q.guard) * ESL_SA_MAX);
+	q.guards = esl_guards_open(q.guard_fd);
 	q.sessions = map_memory(q.sessions_fd, sizeof(*q.sessions) * ESL_SESSION_BUCKETS);
-	if (!q.config || !q.guard || !q.sessions) {
+	q.switched = map_memory(q.switch_fd, sizeof(*q.switched) * ESL_SWITCH_RECORDS);
+	q.begin = map_memory(q.begin_fd, sizeof(*q.begin) * ESL_SWITCH_RECORDS);
+	if (!q.config || !q.guards || !q.sessions || !q.switched || !q.begin) {
 		err = esl_error(error, errno, "%s: the maps cannot be mapped into memory (%m)",
 				c->bpffs);
 		goto fail;
@@ -150,11 +154,15 @@ void esl_pins_close(struct esl_pins *p)
 	int i;
 
 	unmap_memory(p->config, sizeof(*p->config));
-	unmap_memory(p->guard, sizeof(*p->guard) * ESL_SA_MAX);
+	esl_guards_close(p->guards);
 	unmap_memory(p->sessions, sizeof(*p->sessions) * ESL_SESSION_BUCKETS);
+	unmap_memory(p->switched, sizeof(*p->switched) * ESL_SWITCH_RECORDS);
+	unmap_memory(p->begin, sizeof(*p->begin) * ESL_SWITCH_RECORDS);
 	p->config = NULL;
-	p->guard = NULL;
+	p->guards = NULL;
 	p->sessions = NULL;
+	p->switched = NULL;
+	p->begin = NULL;
 	for (i = 0; i < MAPS; i++) {
 		if (*fd_of(p, i) >= 0)
 			close(*fd_of(p, i));

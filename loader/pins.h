@@ -5,12 +5,15 @@
 #define ESPALIER_PINS_H
 
 #include "conf.h"
+#include "guards.h"
 
 struct esl_pins {
-	int config_fd, counts, own, sa_in, sa_seq, sa_out, guard_fd, frag, frag_out, turns, sessions_fd,
-		policies, cpus, events;
+	int config_fd, counts, own, sa_in, sa_seq, sa_out, guard_fd, frag, frag_out, turns, switch_fd, begin_fd,
+		sessions_fd, policies, cpus, events;
 	struct esl_config *config;	/* mmap, shared with the programs */
-	struct esl_guard *guard;	/* mmap, ESL_SA_MAX records */
+	struct esl_guards *guards;	/* mmap, ESL_SA_MAX records */
+	struct esl_switch *switched;	/* mmap, ESL_SWITCH_RECORDS records */
+	struct esl_begin *begin;	/* the same */
 	struct esl_sessions *sessions;	/* mmap, ESL_SESSION_BUCKETS buckets */
 };
 

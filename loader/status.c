@@ -137,7 +137,7 @@ static json_t *out_json(const struct esl_pins *p, const struct esl_sa_key *k)
 
 	if (bpf_map_lookup_elem(p->sa_out, k, &sa) || sa.index >= ESL_SA_MAX)
 		return NULL;
-	g = &p->guard[sa.index];
+	g = esl_guards_at(p->guards, sa.index);
 	snprintf(spi, sizeof(spi), "0x%08x", k->spi);
 	esl_address_text(&k->daddr, daddr);
 	return json_pack("{ss, ss, ss, si, si, sI, sb, sI, sI, sI, sI}", "spi", spi, "direction",

@@ -12,11 +12,14 @@ BENCH_SRC := $(filter-out %.bpf.c,$(wildcard selftests/bench/*.c))
 TEST_LIBS = $(shell $(PKGCONF) --libs libbpf jansson)
 XDP_DISPATCHER = $(shell $(PKGCONF) --variable=libdir libxdp)/bpf/xdp-dispatcher.o
 
-# The pure files of the agent are tested as they are linked into it.
-$(T)/unit: $(call obj,$(UNIT_SRC) $(DISP_SRC) $(PURE_SRC))
+# The pure files of the agent are tested as they are linked into it, and so is what
+# protects messages between members.
+SEAL_SRC  := $(wildcard agent/channel*.c) agent/seal.c agent/settings.c agent/tls.c \
+	     loader/conf_table.c loader/error.c loader/secret.c
+$(T)/unit: $(call obj,$(UNIT_SRC) $(DISP_SRC) $(PURE_SRC) $(SEAL_SRC))
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread $(shell $(PKGCONF) --libs criterion)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread $(shell $(PKGCONF) --libs criterion libssl libcrypto libsystemd)
 
 $(B)/dispatch-table: $(call obj,selftests/dispatch/main.c $(DISP_SRC) selftests/unit/packets.c)
 	$(say) LINK $@
@@ -69,7 +72,7 @@ $(T)/verifier/insns: $(call obj,selftests/verifier/insns.c)
 
 verifier-objects: $(VERIFIED:%=$(T)/verifier/%.bpf.o) $(T)/verifier/insns
 
-tests: $(T)/unit $(B)/dispatch-table $(T)/bpf $(B)/bench/bench
+tests: $(T)/unit $(B)/dispatch-table $(T)/bpf $(B)/bench/bench $(B)/espalier-sim
 
 check: deps
 	$(Q)$(MAKE) --no-print-directory all tests
@@ -82,6 +85,10 @@ check-unit: deps
 check-bpf: deps
 	$(Q)$(MAKE) --no-print-directory $(T)/bpf
 	$(Q)selftests/check $(B) bpf
+
+check-sim: deps
+	$(Q)$(MAKE) --no-print-directory $(B)/espalier-sim
+	$(Q)selftests/check $(B) sim
 
 check-verifier: deps
 	$(Q)$(MAKE) --no-print-directory verifier-objects
@@ -109,10 +116,24 @@ pure-objects: $(call obj,$(PURE_SRC))
 
 tests: pure-objects verifier-objects
 
-.PHONY: tests verifier-objects check check-unit check-bpf check-verifier check-pure check-model check-config check-cluster bench pure-objects
+.PHONY: tests verifier-objects sim sim-long check check-unit check-sim check-bpf check-verifier check-pure check-model check-config check-cluster bench pure-objects
 
 # The attacker and the traffic of the cluster scenarios.
 $(T)/replay $(T)/stream $(T)/encap: $(T)/%: $(B)/obj/selftests/cluster/lib/%.o
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+# Clusters in memory, made of the objects that the daemon is linked from.  A
+# violation prints its seed: build/espalier-sim --trace SEED tells the whole run.
+SIM_SRC := $(wildcard selftests/sim/*.c)
+
+$(B)/espalier-sim: $(call obj,$(SIM_SRC) $(PURE_SRC))
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKGCONF) --libs jansson)
+
+sim: $(B)/espalier-sim
+	$(Q)selftests/sim/run $(B)/espalier-sim 2000
+
+sim-long: $(B)/espalier-sim
+	$(Q)selftests/sim/run $(B)/espalier-sim 100000

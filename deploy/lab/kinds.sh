@@ -112,6 +112,7 @@ write_sas() {
 
 lab_sas() {
 	local i
+	((!LAB_PLAIN)) || return 0
 	write_sas
 	for i in $(members); do batch "m$i" <"$LAB_RUN/sas.member"; done
 	batch peer <"$LAB_RUN/sas.peer"

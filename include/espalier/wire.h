@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The announcement: the one message between members, UDP on the sync network.
+ * The announcement, as it is before it is sealed and after it is opened (seal.h).
  *
- *     header | entries of the header's kind | mac
+ *     header | entries of the header's kind
  *
- * All integers are big-endian.  mac is the first 16 bytes of HMAC-SHA256 over
- * everything before it, under the key "espalier announce" derived from the
- * cluster secret.  It is checked, and the whole message parsed, before
- * anything in it counts.  Rounds, options and tops merge by maximum: loss,
- * order and repetition do not matter, and an old one that is sent again moves no
- * round or top back.  It is not told from a new one otherwise: it may make a
- * member look alive that is not.
+ * All integers are big-endian.  The whole message is parsed before anything in
+ * it counts.  Rounds, options and tops merge by maximum: loss, order and
+ * repetition do not matter.
  *
  * Upgrade rule: a receiver refuses another major version; a higher minor may
  * use reserved fields, which are 0 and ignored by this one.
@@ -19,26 +15,33 @@
 #define ESPALIER_WIRE_H
 
 #include "abi.h"
+#include "seal.h"
 #include "types.h"
 
 #define ESL_WIRE_MAGIC 0x4573506cU	/* "EsPl" */
-#define ESL_WIRE_MAJOR 2
+#define ESL_WIRE_MAJOR 4
 #define ESL_WIRE_MINOR 0
-#define ESL_WIRE_MAC_LEN 16
 #define ESL_WIRE_ENTRIES_MAX 32		/* rounds or tops */
 #define ESL_WIRE_SESSIONS_MAX 100
+#define ESL_WIRE_MARKS_MAX 14
 #define ESL_WIRE_PAGES_MAX (ESL_SA_MAX / ESL_WIRE_ENTRIES_MAX)
 #define ESL_WIRE_MARKER_MAX 24		/* bits that esl_is_marker() looks at */
 
 /* header.flags */
-#define ESL_WIRE_FORWARDING 0x01	/* the sender renews its deadline */
+#define ESL_WIRE_READY 0x01		/* the sender could forward */
 #define ESL_WIRE_JOINING 0x02		/* the sender asks for all rounds */
 #define ESL_WIRE_CHANGING 0x04		/* the sender asks for all tops */
+#define ESL_WIRE_SWITCHING 0x08		/* the sender has begun to switch to the table of plan */
+#define ESL_WIRE_STOPPED 0x10		/* active: these tops are the last by the table before it */
 
 enum esl_wire_kind {
 	ESL_WIRE_ROUNDS,	/* esl_wire_entry: outbound SAs */
 	ESL_WIRE_TOPS,		/* esl_wire_top: inbound SAs, as read for the epoch acknowledged */
+	ESL_WIRE_ACTIVE,	/* esl_wire_top: inbound SAs in use, as just read */
 	ESL_WIRE_SESSIONS,	/* esl_wire_session: the leader's assignments, oldest first */
+	/* What the leader tells of a planned change, until all have it: */
+	ESL_WIRE_NUMBERS,	/* esl_wire_top: the first number by the next table */
+	ESL_WIRE_MARKS,		/* esl_wire_mark: where plain packets begin to follow it */
 	ESL_WIRE_KINDS
 };
 
@@ -48,7 +51,7 @@ struct esl_wire_header {
 	__u32 magic;
 	__u8 major;
 	__u8 minor;
-	__u16 length;		/* of the whole message, mac included */
+	__u16 length;		/* of the whole message */
 	__u8 sender;		/* member id */
 	__u8 kind;
 	__u8 flags;
@@ -62,10 +65,10 @@ struct esl_wire_header {
 	__u8 marker_shift;	/* log2 of the markers' distance */
 	__u32 epoch;
 	__u32 acked;		/* tops were read for this epoch; 0: for none */
-	__u32 snapshot;		/* tops: pages of one number belong together; else 0 */
-	__u16 page;		/* tops: from 0; else 0 */
-	__u16 pages;		/* tops: how many, 1 or more; else 0 */
-	__u32 reserved2;
+	__u32 snapshot;		/* tops, numbers: pages of one snapshot belong together; else 0 */
+	__u16 page;		/* tops, numbers, marks: from 0; else 0 */
+	__u16 pages;		/* the same: how many, 1 or more; else 0 */
+	__u32 plan;		/* epoch of the next table that the sender prepares for; 0: none */
 	__u64 members;		/* bit i: member id i is configured */
 	__u64 boot;		/* random per start of the agent */
 	__u64 digest;		/* of the settings that must be equal and are not here */
@@ -73,7 +76,7 @@ struct esl_wire_header {
 	__u32 addr[ESL_ROLES];	/* cluster addresses */
 	__u8 addr6[ESL_ROLES][16];
 	__u8 mac[ESL_ROLES][ESL_MAC_LEN];
-	__u32 reserved3;
+	__u32 prepared;		/* snapshot of the numbers that it keeps to; 0: none yet */
 	__u16 weight[ESL_MEMBERS_MAX];	/* part of the options, by member id */
 };
 
@@ -102,9 +105,16 @@ struct esl_wire_session {
 	__u8 reserved;
 } __attribute__((packed, aligned(2)));
 
+/* One receive queue of the leader: see agent/switching.h. */
+struct esl_wire_mark {
+	__u32 at;
+	__u8 role;
+	__u8 reserved[3];
+	__u64 ring[ESL_SWITCH_LEVELS];
+};
+
 #define ESL_WIRE_MAX \
-	(sizeof(struct esl_wire_header) + ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry) + \
-	 ESL_WIRE_MAC_LEN)
+	(sizeof(struct esl_wire_header) + ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry))
 
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_header) == 256, "wire header");
 ESL_STATIC_ASSERT(offsetof(struct esl_wire_header, members) == 40, "wire header");
@@ -114,6 +124,10 @@ ESL_STATIC_ASSERT(sizeof(struct esl_wire_top) == sizeof(struct esl_wire_entry), 
 ESL_STATIC_ASSERT(ESL_WIRE_SESSIONS_MAX * sizeof(struct esl_wire_session) <=
 			  ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry),
 		  "wire sessions");
-ESL_STATIC_ASSERT(ESL_WIRE_MAX <= 1400, "one unfragmented datagram");
+ESL_STATIC_ASSERT(sizeof(struct esl_wire_mark) == 8 + 8 * ESL_SWITCH_LEVELS &&
+			  ESL_WIRE_MARKS_MAX * sizeof(struct esl_wire_mark) <=
+				  ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry),
+		  "wire marks");
+ESL_STATIC_ASSERT(ESL_WIRE_MAX <= ESL_SEAL_PAYLOAD_MAX, "one unfragmented datagram");
 
 #endif

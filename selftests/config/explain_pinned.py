@@ -21,7 +21,8 @@ from explain_model import (CLUSTER6, CLUSTER_IN, CLUSTER_OUT, FAR, HOST, MAC_IN,
 
 SELF, OTHER = 1, 4
 # abi.h: struct esl_config
-DEADLINE, LEADER, CURRENT, POLICIES, TABLE1 = 144, 152, 156, 160, 512
+DEADLINE, TABLE1 = 144, 552
+PREPARE, SWITCH = 1, 2
 SCHEMES = ["packet-hash", "packet-rr", "packet-sqf", "session-rr", "session-sqf", "session-hash", "sa"]
 
 
@@ -38,8 +39,9 @@ class Maps:
         do(f"bpftool map update pinned {self.directory}/espalier_{name} key {hexadecimal(key)} "
            f"value {hexadecimal(value)}")
 
-    def publish(self, scheme, shift=0, leader=0, policies=0):
-        """The second table of the configuration, of SELF and OTHER, as an agent would."""
+    def publish(self, scheme, shift=0, leader=0, policies=0, switching=0):
+        """The second table of the configuration, of SELF and OTHER, as an agent would; the next one,
+        if any, is the first, in which all belongs to member 0."""
         path, self.epoch = f"{self.directory}/espalier_config", self.epoch + 1
         held = json.loads(do(f"bpftool -j map lookup pinned {path} key hex 0 0 0 0"))["value"]
         value = bytearray(int(x, 16) for x in held)
@@ -47,14 +49,15 @@ class Maps:
         table = members * 128 + members.ljust(64, b"\0") + struct.pack(
             "<QIIIBBH", 1 << SELF | 1 << OTHER, 2, self.epoch, 15, SCHEMES.index(scheme), shift, 0)
         value[TABLE1:TABLE1 + len(table)] = table
-        struct.pack_into("<QIII", value, DEADLINE, (1 << 64) - 1, leader, 1, policies)
+        struct.pack_into("<QIIII", value, DEADLINE, (1 << 64) - 1, 1, switching, leader, policies)
         self.update("config", bytes(4), bytes(value))
 
     def add_policy(self, prefix, length, slot):
         self.update("policies", struct.pack("<I", 96 + length) + mapped(prefix), struct.pack("<I", slot))
 
-    def add_sa(self, dst, spi, protocol):
-        self.update("sa_in", mapped(dst) + struct.pack("<II", spi, protocol), bytes(16))
+    def add_sa(self, dst, spi, protocol, switch_at=0):
+        self.update("sa_in", mapped(dst) + struct.pack("<II", spi, protocol),
+                    bytes(16) + struct.pack("<Q", switch_at))
 
 
 def mapped(text):
@@ -79,6 +82,22 @@ def ask_by_maps(lab, conf, maps):
     got = lab.ask("--pcap", lab.pcap(frames), conf=conf)
     equal([(a["door"], reasons(a)) for a in got],
           [("own", [r, "other_mac"]) for r in ("own_address", "transit_by_unicast", "cluster_by_unicast")])
+
+
+def ask_in_a_change(lab, conf, maps):
+    maps.add_sa(CLUSTER_OUT, 3, 50, switch_at=8)
+    for switching, number in ((p, n) for p in (PREPARE, SWITCH) for n in (7, 8)):
+        maps.publish("packet-hash", switching=switching)
+        got = lab.one("esp", "--dst", CLUSTER_OUT, "--spi", 3, "--seq", number, conf=conf)
+        contains(" ".join(got["assumed"]), "a planned change is under way")
+        if number < 8:
+            equal((got["fate"], got["owner"]), ("one", got["slot_owner"]))
+        elif switching == SWITCH:
+            equal((got["fate"], got["owner"]), ("one", 0))
+        else:
+            equal((got["fate"], got["owner"]), ("nobody", None))
+            equal(set(reasons(got)), {"switching", "foreign_esp"})
+    contains(lab.run("esp", "--dst", CLUSTER_OUT, "--spi", 3, "--seq", 8, conf=conf), "goes to member 0")
 
 
 def counted(conf):
@@ -132,6 +151,7 @@ secret = "{path / "secret"}"; bpffs = "{maps.directory}"; run = "{path / "run"}"
         do(f"{ESPALIER} load -c {conf}")
         contains(lab.run("udp", "--dst", FAR, conf=conf), f"the maps in {maps.directory} hold no table yet")
         ask_by_maps(lab, conf, maps)
+        ask_in_a_change(lab, conf, maps)
         for dst in (CLUSTER_OUT, CLUSTER6):
             maps.add_sa(dst, 9, 50)
             maps.add_sa(dst, 9, 51)

@@ -130,6 +130,26 @@ Test(agent_cluster_changes, phases)
 	finished(l);
 }
 
+/* Its clock leaps: it forgets what it prepared, and is heard again before it counts as dead. */
+Test(agent_cluster_changes, resigned_on_the_way)
+{
+	for (int phase = PLAN_PREPARE; phase <= PLAN_SWITCH; phase++) {
+		struct lab *l = stopped_in(phase, 5);
+
+		l->m[1].offset += 61 * MS;
+		lab_run(l, 10 * MS);
+		cr_expect(!(l->m[0].table.members & 2), "phase %d: it holds the table without the plan", phase);
+		cr_expect(!(l->m[0].plan.phase != PLAN_NONE && l->m[0].plan.next.members & 2));
+		l->m[2].slow = false;
+		l->m[2].local.phase = l->m[2].plan.phase;
+		l->m[2].local.phase_epoch = l->m[2].plan.next.stamp.epoch;
+		lab_poke(l, 2);
+		lab_run(l, 300 * MS);
+		cr_expect(lab_all_in(l, 0), "phase %d: by a plan of its own", phase);
+		finished(l);
+	}
+}
+
 Test(agent_cluster_changes, death_on_the_way)
 {
 	for (int phase = PLAN_PREPARE; phase <= PLAN_SWITCH; phase++)

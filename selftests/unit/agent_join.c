@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Who leads, and who publishes the first options. */
+/* Who is set up as the others are, and who publishes the first options. */
 #include <criterion/criterion.h>
 
 #include <agent/join.h>
@@ -7,34 +7,41 @@
 #define NOW (1000 * JOIN_FRESH_NS)
 #define FRESH (NOW - JOIN_FRESH_NS + 1)
 #define STALE (NOW - JOIN_FRESH_NS)
-#define NONE ESL_NO_MEMBER
 
-/* Member 5 looks at two others. */
+#define WAIT (5 * JOIN_FRESH_NS)
+
+/* Member 5 of three looks at two others, this long after it started. */
 static const struct {
 	const char *name;
-	bool forwarding;
+	bool joined, alone;
+	__u64 past;
 	struct join_member others[2];
-	__u32 leader;
-} leaders[] = {
-	{ "alone", true, {}, 5 },
-	{ "alone and silent", false, {}, NONE },
-	{ "a lower one forwards", true, { { 3, FRESH, true, true } }, 3 },
-	{ "a lower one is silent", true, { { 3, FRESH, true, false } }, 5 },
-	{ "a lower one differs", true, { { 3, FRESH, false, true } }, 5 },
-	{ "a lower one is not heard any more", true, { { 3, STALE, true, true } }, 5 },
-	{ "a lower one was never heard", true, { { 3, 0, true, true } }, 5 },
-	{ "a higher one forwards", true, { { 7, FRESH, true, true } }, 5 },
-	{ "silent, a higher one forwards", false, { { 7, FRESH, true, true } }, 7 },
-	{ "silent, of two the lower", false, { { 7, FRESH, true, true }, { 6, FRESH, true, true } }, 6 },
-	{ "id 0", true, { { 7, FRESH, true, true }, { 0, FRESH, true, true } }, 0 },
-	{ "silent among silent ones", false, { { 0, FRESH, true, false }, { 7, FRESH, true, false } }, NONE },
+	enum why why;
+} decisions[] = {
+	{ "alone, waits", false, true, WAIT - 1, {}, WHY_JOINING },
+	{ "alone is enough", false, true, WAIT, {}, WHY_READY },
+	{ "alone is no majority", false, false, WAIT, {}, WHY_JOINING },
+	{ "two of three, waits", false, false, WAIT - 1, { { 3, FRESH, true, false } }, WHY_JOINING },
+	{ "two of three", false, false, WAIT, { { 3, FRESH, true, false } }, WHY_READY },
+	{ "all, at once", false, false, 0, { { 3, FRESH, true, false }, { 7, FRESH, true, false } }, WHY_READY },
+	{ "one differs", false, true, WAIT, { { 3, FRESH, false, false } }, WHY_CONFIG_DIFFERS },
+	{ "one differed", false, true, WAIT, { { 3, STALE, false, true } }, WHY_READY },
+	{ "a newcomer differs", true, true, WAIT, { { 3, FRESH, false, false } }, WHY_READY },
+	{ "one that is ready differs", true, true, WAIT, { { 3, FRESH, false, true } }, WHY_CONFIG_DIFFERS },
+	{ "joined, all gone", true, false, WAIT, {}, WHY_READY },
 };
 
-Test(agent_join, leader)
+Test(agent_join, decide)
 {
-	for (size_t i = 0; i < sizeof(leaders) / sizeof(leaders[0]); i++)
-		cr_expect_eq(join_leader(5, leaders[i].forwarding, leaders[i].others, 2, NOW), leaders[i].leader,
-			     "%s", leaders[i].name);
+	for (size_t i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++) {
+		struct join j = { .joined = decisions[i].joined,
+				  .start_ns = NOW - decisions[i].past,
+				  .wait_ns = WAIT,
+				  .alone = decisions[i].alone };
+
+		cr_expect_eq(join_decide(&j, decisions[i].others, 2, NOW), decisions[i].why, "%s",
+			     decisions[i].name);
+	}
 }
 
 static const struct {

@@ -11,7 +11,7 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 	struct announcement a = {
 		.kind = kind,
 		.sender = 2,
-		.flags = ESL_WIRE_FORWARDING | ESL_WIRE_CHANGING,
+		.flags = ESL_WIRE_READY | ESL_WIRE_CHANGING,
 		.lanes = { .lanes = 3, .block_shift = 6 },
 		.options = { .epoch = 7, .scheme = ESL_SCHEME_SESSION_SQF, .esp_shift = 4, .marker_shift = 10,
 			     .weight = { 100, 1, 65535 } },
@@ -33,7 +33,9 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 
 		if (kind == ESL_WIRE_ROUNDS)
 			a.rounds[i] = (struct announced_round){ key, { 3, 6, 0 }, 1ULL << (i % 40) };
-		else if (kind == ESL_WIRE_TOPS)
+		else if (kind == ESL_WIRE_MARKS)
+			a.marks[i] = (struct switching_mark){ i % ESL_ROLES, 1000 + (__u32)i, { ~0ULL - i, [7] = i } };
+		else if (kind != ESL_WIRE_SESSIONS)
 			a.tops[i] = (struct announced_top){ key, ~0ULL - i };
 		else
 			a.sessions[i] = (struct announced_session){ 0x8000000000000001ULL * i, i % 3 };
@@ -43,11 +45,19 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 		a.page = 3;
 		a.pages = ESL_WIRE_PAGES_MAX;
 	}
+	if (kind == ESL_WIRE_NUMBERS || kind == ESL_WIRE_MARKS) {
+		a.plan = 12;
+		a.prepared = 2;
+		a.snapshot = kind == ESL_WIRE_NUMBERS ? 3 : 0;
+		a.page = 1;
+		a.pages = 2;
+	}
 	return a;
 }
 
 static const size_t limit[ESL_WIRE_KINDS] = { ESL_WIRE_ENTRIES_MAX, ESL_WIRE_ENTRIES_MAX,
-					      ESL_WIRE_SESSIONS_MAX };
+					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_SESSIONS_MAX,
+					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_MARKS_MAX };
 
 static bool same_key(const struct esl_sa_key *x, const struct esl_sa_key *y)
 {
@@ -61,7 +71,10 @@ static bool same_entry(const struct announcement *a, const struct announcement *
 	if (a->kind == ESL_WIRE_ROUNDS)
 		return same_key(&r->key, &s->key) && r->round == s->round &&
 		       !memcmp(&r->lanes, &s->lanes, sizeof(r->lanes));
-	if (a->kind == ESL_WIRE_TOPS)
+	if (a->kind == ESL_WIRE_MARKS)
+		return a->marks[i].role == b->marks[i].role && a->marks[i].at == b->marks[i].at &&
+		       !memcmp(a->marks[i].ring, b->marks[i].ring, sizeof(a->marks[i].ring));
+	if (a->kind != ESL_WIRE_SESSIONS)
 		return same_key(&a->tops[i].key, &b->tops[i].key) && a->tops[i].top == b->tops[i].top;
 	return a->sessions[i].hash == b->sessions[i].hash && a->sessions[i].member == b->sessions[i].member;
 }
@@ -71,6 +84,7 @@ static bool same(const struct announcement *a, const struct announcement *b)
 	if (a->kind != b->kind || a->sender != b->sender || a->flags != b->flags ||
 	    memcmp(&a->lanes, &b->lanes, sizeof(a->lanes)) || !options_equal(&a->options, &b->options) ||
 	    a->acked != b->acked || a->snapshot != b->snapshot || a->page != b->page || a->pages != b->pages ||
+	    a->plan != b->plan || a->prepared != b->prepared ||
 	    a->members != b->members || a->boot != b->boot || a->digest != b->digest ||
 	    a->windows != b->windows || memcmp(a->addr, b->addr, sizeof(a->addr)) ||
 	    memcmp(a->addr6, b->addr6, sizeof(a->addr6)) || memcmp(a->mac, b->mac, sizeof(a->mac)) ||
@@ -90,7 +104,7 @@ Test(agent_wire, round_trip)
 		for (int i = 0; i < 3; i++) {
 			struct announcement a = example(kind, counts[i]), b;
 			__u8 buf[ESL_WIRE_MAX];
-			size_t size = wire_encode(&a, buf) + ESL_WIRE_MAC_LEN;
+			size_t size = wire_encode(&a, buf);
 
 			cr_assert(size <= sizeof(buf), "kind %d", kind);
 			cr_assert_eq(wire_decode(buf, size, &b), WIRE_OK, "kind %d, %zu entries", kind, counts[i]);
@@ -106,7 +120,7 @@ Test(agent_wire, no_options_yet)
 
 	a.options = (struct options){};
 	a.acked = 0;
-	cr_assert_eq(wire_decode(buf, wire_encode(&a, buf) + ESL_WIRE_MAC_LEN, &b), WIRE_OK);
+	cr_assert_eq(wire_decode(buf, wire_encode(&a, buf), &b), WIRE_OK);
 	cr_assert(same(&a, &b));
 }
 
@@ -116,7 +130,7 @@ Test(agent_wire, other_lengths)
 	for (int kind = 0; kind < ESL_WIRE_KINDS; kind++) {
 		struct announcement a = example(kind, 5), b;
 		__u8 buf[2 * ESL_WIRE_MAX] = {};
-		size_t size = wire_encode(&a, buf) + ESL_WIRE_MAC_LEN;
+		size_t size = wire_encode(&a, buf);
 
 		for (size_t n = 0; n < sizeof(buf); n++)
 			cr_assert((wire_decode(buf, n, &b) == WIRE_OK) == (n == size), "kind %d: %zu of %zu bytes",
@@ -181,6 +195,22 @@ static const struct {
 	{ "a top of SPI 0", ESL_WIRE_TOPS, ENTRY(esl_wire_top, spi), 4, 0, WIRE_FIELD },
 	{ "a top of protocol 0", ESL_WIRE_TOPS, ENTRY(esl_wire_top, protocol), 1, 0, WIRE_FIELD },
 	{ "any top", ESL_WIRE_TOPS, ENTRY(esl_wire_top, top), 8, 0, WIRE_OK },
+	{ "tops in use with pages", ESL_WIRE_ACTIVE, HEADER(pages), 2, 1, WIRE_FIELD },
+	{ "a top in use of SPI 0", ESL_WIRE_ACTIVE, ENTRY(esl_wire_top, spi), 4, 0, WIRE_FIELD },
+	{ "numbers of no plan", ESL_WIRE_NUMBERS, HEADER(plan), 4, 0, WIRE_FIELD },
+	{ "numbers of another plan", ESL_WIRE_NUMBERS, HEADER(plan), 4, 13, WIRE_OK },
+	{ "numbers without a snapshot", ESL_WIRE_NUMBERS, HEADER(snapshot), 4, 0, WIRE_FIELD },
+	{ "numbers without pages", ESL_WIRE_NUMBERS, HEADER(pages), 2, 0, WIRE_FIELD },
+	{ "number 0", ESL_WIRE_NUMBERS, ENTRY(esl_wire_top, top), 8, 0, WIRE_FIELD },
+	{ "a number of SPI 0", ESL_WIRE_NUMBERS, ENTRY(esl_wire_top, spi), 4, 0, WIRE_FIELD },
+	{ "marks of no plan", ESL_WIRE_MARKS, HEADER(plan), 4, 0, WIRE_FIELD },
+	{ "marks with a snapshot", ESL_WIRE_MARKS, HEADER(snapshot), 4, 1, WIRE_FIELD },
+	{ "a page of marks behind the last", ESL_WIRE_MARKS, HEADER(page), 2, 2, WIRE_FIELD },
+	{ "more pages of marks than queues", ESL_WIRE_MARKS, HEADER(pages), 2, ESL_SWITCH_RECORDS + 1, WIRE_FIELD },
+	{ "a mark of a third NIC", ESL_WIRE_MARKS, ENTRY(esl_wire_mark, role), 1, ESL_ROLES, WIRE_FIELD },
+	{ "any place", ESL_WIRE_MARKS, ENTRY(esl_wire_mark, at), 4, 0, WIRE_OK },
+	{ "prepared for no plan", ESL_WIRE_ROUNDS, HEADER(prepared), 4, 1, WIRE_FIELD },
+	{ "a plan", ESL_WIRE_ROUNDS, HEADER(plan), 4, 1, WIRE_OK },
 	{ "sessions with pages", ESL_WIRE_SESSIONS, HEADER(pages), 2, 1, WIRE_FIELD },
 	{ "a session of member 64", ESL_WIRE_SESSIONS, ENTRY(esl_wire_session, member), 1, 64, WIRE_FIELD },
 	{ "a session of no member", ESL_WIRE_SESSIONS, ENTRY(esl_wire_session, member), 1, 3, WIRE_FIELD },
@@ -193,7 +223,7 @@ Test(agent_wire, fields)
 		struct announcement a = example(rows[i].kind, 5), b;
 		__u64 value = htobe64(rows[i].value << (64 - 8 * rows[i].bytes));
 		__u8 buf[ESL_WIRE_MAX];
-		size_t size = wire_encode(&a, buf) + ESL_WIRE_MAC_LEN;
+		size_t size = wire_encode(&a, buf);
 
 		memcpy(buf + rows[i].offset, &value, rows[i].bytes);
 		cr_expect_eq(wire_decode(buf, size, &b), rows[i].refusal, "%s: %d", rows[i].name,

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The edge of cluster.c: brings it heartbeats and what this member knows of
+ * itself, and does what it says: the table in the map, the deadline, the word
+ * of the leader, heartbeats on the sync network and on both segments.
+ */
+#ifndef AGENT_MEMBERSHIP_H
+#define AGENT_MEMBERSHIP_H
+
+#include <systemd/sd-event.h>
+
+#include "cluster.h"
+#include "takeover.h"
+
+struct agent;
+
+struct membership {
+	struct cluster cluster;
+	sd_event_source *timer;
+	bool leaving;			/* asked to stop: slots are given away first */
+	__u64 leave_ns;			/* since then */
+	struct slot_table active;	/* as the program has it */
+	enum serve serve;		/* as last looked at */
+	__u64 serve_since_ns;
+	__u64 deadline_ns;		/* as the program has it */
+	__u64 renewals;
+	__u64 lapses;			/* the deadline had passed when it was renewed */
+	__u64 heard[HEARTBEAT_REFUSAL_COUNT];
+	__u64 unequal;			/* heartbeats of members with other settings, or not known yet */
+	__u64 sent;
+	__u64 tables;			/* put in force */
+	__u64 elections;		/* leaders followed, one after another */
+};
+
+int membership_start(struct agent *a);
+void membership_stop(struct agent *a);
+
+/* What this member knows of itself may have changed: look, and act. */
+void membership_tick(struct agent *a);
+
+/* An opened heartbeat of other member i. */
+void membership_heard(struct agent *a, size_t i, __u64 boot, const __u8 *payload, size_t size);
+
+/* Give the slots away, then end the loop. */
+void membership_leave(struct agent *a);
+
+/* Fill the slots and turns of a table; its epoch has the options' in it. */
+void membership_fill(const struct slot_table *s, struct esl_table *t);
+
+#endif
