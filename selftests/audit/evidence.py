@@ -16,7 +16,7 @@ CLUSTER6 = ipaddress.ip_address("fd00:192::1").packed
 BEHIND_PEER = bytes([10, 2, 0, 1])
 
 # Reasons of members and guards that were late.
-LATE_DROPS = ("changing", "deadline", "guard_deadline", "guard_lane", "guard_bound", "guard_old")
+LATE_DROPS = ("changing", "switching", "deadline", "guard_deadline", "guard_lane", "guard_bound", "guard_old")
 
 Sent = namedtuple("Sent", "total duplicates outside_lane shares")
 Udp = namedtuple("Udp", "packets seconds loss_percent")

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * stream send ADDRESS PORT PACKETS RATE SIZE [FLOWS [SOURCE [CPU]]]: numbered
- * UDP datagrams, RATE a second, from FLOWS ports in turn (1) of the address
- * SOURCE, sent by one CPU where it is named.  A sender that was scheduled late makes up for it at twice the rate and with no
- * more than LATE_NS at once: a burst that no wire would carry is not what is
- * tested.
+ * stream [-l LOG] send ADDRESS PORT PACKETS RATE SIZE [FLOWS [SOURCE [CPU]]]:
+ * numbered UDP datagrams, RATE a second, from FLOWS ports in turn (1) of the
+ * address SOURCE, sent by one CPU where it is named.  A sender that was scheduled
+ * late makes up for it at twice the rate and with no more than LATE_NS at once: a
+ * burst that no wire would carry is not what is tested.  SIGTERM ends it early.
  *
- * stream recv ADDRESS PORT PACKETS: counts them until the last one has come,
- * nothing came for IDLE_S seconds, or SIGTERM.  One empty line tells that it is
- * there, another that the first one came.
+ * stream [-l LOG] recv ADDRESS PORT PACKETS: counts them until the last one has
+ * come, nothing came for IDLE_S seconds, or SIGTERM.  One empty line tells that it
+ * is there, another that the first one came.
  *
- * Both print one JSON object.
+ * Both print one JSON object.  LOG gets a struct record for each packet sent, or
+ * received, duplicates too.
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -32,12 +33,60 @@
 #define TICK_NS 1000000
 #define LATE_NS 20000000
 
-static int64_t now_ns(void)
+#define LOG_BUFFER (1 << 20)
+
+/* The clock of captures: CLOCK_REALTIME.  In host byte order. */
+struct record {
+	uint64_t index;
+	int64_t ns;
+};
+
+static FILE *packet_log;
+static volatile sig_atomic_t ended;
+
+static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static int64_t now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+static int log_open(const char *path)
+{
+	packet_log = fopen(path, "we");
+	return packet_log && !setvbuf(packet_log, NULL, _IOFBF, LOG_BUFFER) ? 0 : -1;
+}
+
+static void log_packet(uint64_t index)
+{
+	struct record r = { index, packet_log ? clock_ns(CLOCK_REALTIME) : 0 };
+
+	if (packet_log)
+		fwrite(&r, sizeof(r), 1, packet_log);
+}
+
+static int log_close(void)
+{
+	return packet_log && (ferror(packet_log) | fclose(packet_log)) ? -1 : 0;
+}
+
+static void end(int signal)
+{
+	(void)signal;
+	ended = 1;
+}
+
+static int end_on_sigterm(void)
+{
+	struct sigaction action = { .sa_handler = end };
+
+	return sigaction(SIGTERM, &action, NULL);
 }
 
 static void sleep_until(int64_t ns)
@@ -54,7 +103,9 @@ static int send_stream(const int *fds, long flows, long packets, long rate, size
 	int64_t start = now_ns(), before = start, now;
 	long sent = 0;
 
-	while (sent < packets) {
+	if (end_on_sigterm())
+		return -1;
+	while (sent < packets && !ended) {
 		long due, most;
 
 		now = now_ns();
@@ -65,6 +116,7 @@ static int send_stream(const int *fds, long flows, long packets, long rate, size
 			uint64_t index = htobe64((uint64_t)sent);
 
 			memcpy(payload, &index, sizeof(index));
+			log_packet((uint64_t)sent);
 			if (send(fds[sent % flows], payload, size, 0) < 0 && errno != ECONNREFUSED)
 				return -1;
 			sent++;
@@ -75,24 +127,15 @@ static int send_stream(const int *fds, long flows, long packets, long rate, size
 	return 0;
 }
 
-static volatile sig_atomic_t ended;
-
-static void end(int signal)
-{
-	(void)signal;
-	ended = 1;
-}
-
 static int receive_stream(int fd, long packets)
 {
-	struct sigaction action = { .sa_handler = end };
 	unsigned char *seen = calloc((size_t)packets, 1);
 	struct timeval idle = { .tv_sec = IDLE_S };
 	long received = 0, duplicated = 0, reordered = 0, top = -1;
 	uint64_t index = 0;
 
 	if (!seen || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle)) ||
-	    sigaction(SIGTERM, &action, NULL))
+	    end_on_sigterm())
 		return -1;
 	while (received < packets && !ended) {
 		long i;
@@ -110,6 +153,7 @@ static int receive_stream(int fd, long packets)
 		i = (long)be64toh(index);
 		if (i < 0 || i >= packets)
 			continue;
+		log_packet((uint64_t)i);
 		if (seen[i]++) {
 			duplicated++;
 			continue;
@@ -185,14 +229,23 @@ static int main_recv(char **argv)
 
 int main(int argc, char **argv)
 {
-	int err = -1;
+	int err = 0;
 
-	if (argc >= 7 && argc <= 10 && !strcmp(argv[1], "send"))
+	if (argc > 2 && !strcmp(argv[1], "-l")) {
+		err = log_open(argv[2]);
+		argv += 2;
+		argc -= 2;
+	}
+	if (err)
+		;
+	else if (argc >= 7 && argc <= 10 && !strcmp(argv[1], "send"))
 		err = main_send(argc, argv);
 	else if (argc == 5 && !strcmp(argv[1], "recv"))
 		err = main_recv(argv);
 	else
-		errno = EINVAL;
+		err = -1, errno = EINVAL;
+	if (log_close())
+		err = -1;
 	if (err)
 		fprintf(stderr, "stream: %s\n", strerror(errno));
 	return err ? 1 : 0;

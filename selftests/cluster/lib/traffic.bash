@@ -6,12 +6,21 @@
 # receivers say is read while they run, and therefore lies in memory: a size that
 # a network file system tells may be an old one.
 STREAM_FILES=() STREAM_RECEIVERS=() STREAM_SENDERS=()
+STREAM_LOG=0	# 1: a record of every packet, in FILE.send.log and FILE.recv.log
+STREAM_RUN=()	# what runs them, with its arguments: to be punctual
+
+# stream_run NS FILE ARG...
+stream_run() {
+	local -a log=()
+	((!STREAM_LOG)) || log=(-l "$2.log")
+	spawn "$1" "${STREAM_RUN[@]}" "$LAB_BUILD/selftests/stream" "${log[@]}" "${@:3}" >"$2"
+}
 
 # stream FROM TO SOURCE ADDRESS PORT PACKETS RATE SIZE FLOWS FILE [CPU]: from
 # streams_start on; into FILE.send and FILE.recv
 stream() {
 	local file=$LAB_RUN/${10##*/}
-	spawn "$2" "$LAB_BUILD/selftests/stream" recv "$4" "$5" "$6" >"$file.recv"
+	stream_run "$2" "$file.recv" recv "$4" "$5" "$6"
 	STREAM_RECEIVERS+=("${LAB_PIDS[-1]}")
 	STREAM_FILES+=("$file")
 	STREAM_SENDERS+=("$1 send $4 $5 $6 $7 $8 $9 $3 ${11-}")
@@ -23,7 +32,7 @@ streams_start() {
 	for i in "${STREAM_FILES[@]}"; do wait_for 20 "the receiver of $i" test -s "$i.recv"; done
 	for i in "${!STREAM_SENDERS[@]}"; do
 		read -ra words <<<"${STREAM_SENDERS[i]}"
-		spawn "${words[0]}" "$LAB_BUILD/selftests/stream" "${words[@]:1}" >"${STREAM_FILES[i]}.send"
+		stream_run "${words[0]}" "${STREAM_FILES[i]}.send" "${words[@]:1}"
 		STREAM_SENDERS[i]=${LAB_PIDS[-1]}
 	done
 }
@@ -36,6 +45,12 @@ streams_flow() {
 		mapfile -t lines <"$i.recv"
 		((${#lines[@]} > 1)) || return
 	done
+}
+
+# streams_stop: send no more, however many there were to be
+streams_stop() {
+	kill "${STREAM_SENDERS[@]}"
+	streams_end
 }
 
 # Until all has come. A receiver ends by itself when it has got all, or 4 s after
@@ -51,7 +66,7 @@ streams_end() {
 	done
 	for i in "${STREAM_FILES[@]}"; do
 		printf '  %-28s %s\n' "${i##*/}" "$(tail -n 1 "$i.recv")"
-		mv "$i.send" "$i.recv" "$out"
+		mv "$i".{send,recv}* "$out"
 	done
 	STREAM_FILES=() STREAM_RECEIVERS=() STREAM_SENDERS=()
 }
