@@ -5,6 +5,7 @@ peer second, never the cluster's own counters for a limit."""
 import glob
 import ipaddress
 import json
+import math
 import os
 import re
 from collections import Counter, namedtuple
@@ -50,8 +51,10 @@ class Evidence:
         with open(self.path(name)) as f:
             return f.read()
 
-    def sent(self, spi=None, lanes=3, block=64):
-        """IPsec of the cluster, or its packets of one SPI, as it arrived at the peer: by the member's own MAC."""
+    def sent(self, spi=None, lanes=3, block=64, until=math.inf):
+        """IPsec of the cluster, or its packets of one SPI, as it arrived at the peer: by the member's own MAC.
+
+        The shares are those of the packets captured up to until, seconds since 1970."""
         seen, shares = Counter(), Counter()
         outside = 0
         for p in pcap.packets(self.path("peer.pcap")):
@@ -60,17 +63,17 @@ class Evidence:
                 continue
             owner = self.mac_owner["out0"].get(p.src)
             seen[number] += 1
-            shares[owner] += 1
+            shares[owner] += p.time <= until
             if owner is None or (number[1] - 1) // block % lanes != owner:
                 outside += 1
         duplicates = sum(n - 1 for n in seen.values())
         return Sent(sum(seen.values()), duplicates, outside, percent(shares, self.members_ids))
 
-    def delivered_shares(self, source=BEHIND_PEER):
-        """Who decrypted what reached the client: UDP and ICMP, which no offload merges."""
+    def delivered_shares(self, source=BEHIND_PEER, until=math.inf):
+        """Who decrypted what reached the client up to until: UDP and ICMP, which no offload merges."""
         shares = Counter()
         for p in pcap.packets(self.path("client.pcap")):
-            if p.saddr == source and p.protocol in (pcap.UDP, pcap.ICMP, pcap.ICMP6) and not p.offset:
+            if p.saddr == source and p.protocol in (pcap.UDP, pcap.ICMP, pcap.ICMP6) and not p.offset and p.time <= until:
                 shares[self.mac_owner["in0"].get(p.src)] += 1
         return percent(shares, self.members_ids)
 
