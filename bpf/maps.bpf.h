@@ -138,11 +138,12 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } espalier_events SEC(".maps");
 
+/* In memory and not on the stack: what was just stored is loaded late. */
+static const volatile __u32 config_key = 0;
+
 static __always_inline const struct esl_config *esl_config(void)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&espalier_config, &zero);
+	return bpf_map_lookup_elem(&espalier_config, (const void *)&config_key);
 }
 
 /* I4: the lease of the agent, in the only clock that counts suspension. */

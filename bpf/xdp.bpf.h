@@ -303,6 +303,22 @@ static __always_inline int simple_ip(struct xdp_md *ctx, struct frame *f, __be16
 	return take(f, &p, reason);
 }
 
+/* role: of the NIC, a constant. */
+static __always_inline int simple_side(struct xdp_md *ctx, struct frame *f, __u32 role)
+{
+	__be16 type;
+
+	if (!esl_mac_equal_wide(f->eth->dst, f->config->port[role].cluster_mac))
+		return 0;
+	f->role = role;
+	f->l3 = f->eth + 1;
+	/* Code of its own for what is most of the traffic. */
+	if (f->eth->type == esl_htons(ESL_ETHERTYPE_IPV4))
+		return simple_ip(ctx, f, esl_htons(ESL_ETHERTYPE_IPV4));
+	f->l3 = (void *)esl_find_l3(f->eth, f->end, &type);
+	return f->l3 ? simple_ip(ctx, f, type) : 0;
+}
+
 /*
  * The short way, for whole packets without options: a verdict as take() returns
  * it, or 0 where the frame needs a closer look.
@@ -311,26 +327,13 @@ static __always_inline int simple(struct xdp_md *ctx, struct frame *f)
 {
 	const struct esl_config *c = f->config;
 	__u32 ifindex = ctx->ingress_ifindex;
-	__be16 type;
 
-	if (!c->abi || (void *)(f->eth + 1) > f->end)
+	if ((void *)(f->eth + 1) > f->end)
 		return 0;
-	if (ifindex == c->port[ESL_OUTSIDE].ifindex) {
-		if (!esl_mac_equal_wide(f->eth->dst, c->port[ESL_OUTSIDE].cluster_mac))
-			return 0;
-		f->role = ESL_OUTSIDE;
-	} else {
-		if (ifindex != c->port[ESL_INSIDE].ifindex ||
-		    !esl_mac_equal_wide(f->eth->dst, c->port[ESL_INSIDE].cluster_mac))
-			return 0;
-		f->role = ESL_INSIDE;
-	}
-	f->l3 = f->eth + 1;
-	/* Code of its own for what is most of the traffic. */
-	if (f->eth->type == esl_htons(ESL_ETHERTYPE_IPV4))
-		return simple_ip(ctx, f, esl_htons(ESL_ETHERTYPE_IPV4));
-	f->l3 = (void *)esl_find_l3(f->eth, f->end, &type);
-	return f->l3 ? simple_ip(ctx, f, type) : 0;
+	/* Each side by code of its own. */
+	if (ifindex == c->port[ESL_OUTSIDE].ifindex)
+		return simple_side(ctx, f, ESL_OUTSIDE);
+	return ifindex == c->port[ESL_INSIDE].ifindex ? simple_side(ctx, f, ESL_INSIDE) : 0;
 }
 
 #endif

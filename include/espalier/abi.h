@@ -43,7 +43,7 @@
 #include "switch.h"
 #include "types.h"
 
-#define ESL_ABI_VERSION 3
+#define ESL_ABI_VERSION 4
 #define ESL_MAP_PREFIX "espalier_"
 #define ESL_PROG_XDP "espalier_xdp"
 #define ESL_PROG_GUARD "espalier_egress"
@@ -102,6 +102,8 @@ struct esl_config {
 	 * what came in it before.  Floors hold there and in no other slot. */
 	__u32 taken[ESL_SLOTS / 32];
 	struct esl_table table[2];
+	/* 0.  Up to a power of two, by which the kernel multiplies in front of every packet. */
+	__u8 unused[128];
 };
 
 #define ESL_IDENTITY_SIZE offsetof(struct esl_config, deadline_ns)
@@ -254,7 +256,8 @@ esl_inline struct esl_sa_key esl_sa_key(const struct esl_packet *p, __u32 spi, _
 ESL_STATIC_ASSERT(sizeof(struct esl_port) == 40, "port");
 ESL_STATIC_ASSERT(sizeof(struct esl_table) == ESL_SLOTS + ESL_MEMBERS_MAX + 24, "table");
 ESL_STATIC_ASSERT(ESL_IDENTITY_SIZE == 16 + 2 * 40 + 8 * ESL_HASH_WORDS, "identity");
-ESL_STATIC_ASSERT(sizeof(struct esl_config) == ESL_IDENTITY_SIZE + 64 + 2 * sizeof(struct esl_table),
+ESL_STATIC_ASSERT(!(sizeof(struct esl_config) & (sizeof(struct esl_config) - 1)) &&
+			  sizeof(struct esl_config) == ESL_IDENTITY_SIZE + 64 + 2 * sizeof(struct esl_table) + 128,
 		  "config");
 ESL_STATIC_ASSERT(offsetof(struct esl_config, current) % 8 == 0 &&
 			  offsetof(struct esl_config, switching) == offsetof(struct esl_config, current) + 4,

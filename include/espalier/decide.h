@@ -179,16 +179,20 @@ esl_inline const struct esl_table *esl_table_plain(const struct esl_config *c, _
 esl_inline __u32 esl_owner_plain(const struct esl_config *c, const struct esl_table *t, __u32 role,
 				 const struct esl_packet *p, struct esl_tables *tables)
 {
-	__u32 slot = esl_policy_slot(c, p, tables);
+	__u32 slot = esl_policy_slot(c, p, tables), scheme;
 
 	if (slot < ESL_SLOTS)
 		return esl_slot_owner(t, slot);
-	/* The stateless ones first: they are the ones in a hurry. */
-	if (t->scheme == ESL_SCHEME_PACKET_HASH || t->scheme == ESL_SCHEME_SA)
+	/* The one in a hurry first, and before the compiler makes a tree of all. */
+	scheme = t->scheme;
+	if (scheme == ESL_SCHEME_PACKET_HASH)
 		return esl_slot_owner(t, esl_hash_slot(esl_hash_packet(&c->key, p)));
-	if (t->scheme == ESL_SCHEME_PACKET_RR || t->scheme == ESL_SCHEME_PACKET_SQF)
+	esl_settle(scheme);
+	if (scheme == ESL_SCHEME_SA)
+		return esl_slot_owner(t, esl_hash_slot(esl_hash_packet(&c->key, p)));
+	if (scheme == ESL_SCHEME_PACKET_RR || scheme == ESL_SCHEME_PACKET_SQF)
 		return esl_tables_owner(tables, t, role, esl_hash_packet(&c->key, p), p->len);
-	if (t->scheme == ESL_SCHEME_SESSION_HASH)
+	if (scheme == ESL_SCHEME_SESSION_HASH)
 		return esl_slot_owner(t, esl_hash_slot(esl_hash_flow(&c->key, p)));
 	return esl_tables_owner(tables, t, role, esl_hash_flow(&c->key, p), p->len);
 }
@@ -373,7 +377,8 @@ esl_inline int esl_decide(const struct esl_config *c, __u32 role, const struct e
 	return esl_by_owner(c, esl_owner_plain(c, t, role, p, tables), ESL_OWNED_PLAIN, ESL_FOREIGN_PLAIN);
 }
 
-/* Of the first eight bytes: version, header length, and what makes a fragment. */
+/* Of the first eight bytes: version, header length, and what makes a fragment.
+ */
 #define ESL_SIMPLE_IPV4 0xff3f0000000000ffULL
 
 /* Is this a whole packet that has all the words of the hash, without options or
@@ -386,6 +391,8 @@ esl_inline bool esl_read_simple(const void *l3, const void *end, __be16 type, st
 		if ((const void *)((const __u8 *)(ip + 1) + ESL_L4_BYTES) > end ||
 		    (*(const esl_wide *)ip & ESL_SIMPLE_IPV4) != 0x45)
 			return false;
+		/* Length and id are cheaper to load again than to cut out of that word. */
+		esl_reload();
 		esl_read_ipv4(ip, sizeof(*ip), end, p);
 		if (p->len < sizeof(*ip) + ESL_L4_BYTES)
 			return false;

@@ -84,6 +84,8 @@ esl_inline bool esl_addr_none(const void *a)
 /* Compute x here and now. BPF has few registers, and a compiler that loads all
  * operands of a long sum first spills them. */
 #define esl_settle(x) __asm__ volatile("" : "+r"(x))
+/* What is read from here on is read anew. */
+#define esl_reload() __asm__ volatile("" : : : "memory")
 
 /*
  * The words of a guard are shared by all CPUs.  Load and store are single
