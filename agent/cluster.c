@@ -139,6 +139,7 @@ static void hear(struct cluster *c, const struct heartbeat *h, __u64 now)
 	if (h->has_table)
 		view_learn(c, &h->table, &h->plan);
 	election_heard(c, h, now);
+	lease_count(c, h->sender, now);
 	/* Who comes alive waits for its echo. */
 	if (lease_prove(c, h->sender, now) && c->role == ROLE_LEADER)
 		c->send = true;
@@ -292,6 +293,7 @@ __u64 cluster_next_ns(const struct cluster *c)
 		FOR_EACH_PEER(c, id) {
 			sooner(&next, c->peer[id].proved_ns + dead, now);
 			sooner(&next, c->peer[id].echoed_ns + dead, now);
+			sooner(&next, c->peer[id].came_ns + dead, now);
 		}
 	}
 	return next;

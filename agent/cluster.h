@@ -35,6 +35,13 @@
  * at most.  The leader of the term before is excepted: its lease has ended.  It
  * takes slots from nobody who follows it.
  *
+ * Merging.  With quorum none two leaders may have views of their own, and where they
+ * meet, the members of one come to the other, each with slots of a table that this
+ * one never saw, while leases of their former leader still run.  So who comes to a
+ * leader after it was elected gets no slots before dead_ns have passed: what others
+ * hold by that leader has ended then.  Between members that voted together nothing
+ * waits.
+ *
  * Resigning.  A member that starts, was frozen, lost its link or is stopped holds
  * no table, says so, and is in the view again only by a table that came together
  * with an echo of what it sent since then.
@@ -134,6 +141,7 @@ struct cluster_peer {
 	__u64 echoed_ns;	/* own send time of the newest own heartbeat that it echoed */
 	__u64 proved_ns;	/* when the newest came that echoed one of the last dead_ns / 2 */
 	__u64 proved_sent_ns;	/* and its send time, its clock */
+	__u64 came_ns;		/* since when it supports this member in its term; 0: it does not */
 	__u64 term;
 	struct vote vote;
 	struct stamp held;

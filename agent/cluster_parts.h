@@ -19,6 +19,10 @@ bool lease_hears(const struct cluster *c, __u32 id, __u64 now);
 bool lease_round_trip(const struct cluster *c, __u32 id, __u64 now);
 /* Has id promised itself to this member in its present term? */
 bool lease_supports(const struct cluster *c, __u32 id);
+/* What a heartbeat just taken into its peer says of its support. */
+void lease_count(struct cluster *c, __u32 id, __u64 now);
+/* It came after the election, and others may still hold leases of whom it followed. */
+bool lease_is_late(const struct cluster *c, __u32 id, __u64 now);
 /* The leader counts id as alive. */
 bool lease_alive(const struct cluster *c, __u32 id, __u64 now);
 /* The newest own heartbeat that the quorum echoed; 0: too few did. */

@@ -235,6 +235,8 @@ static void stand(struct cluster *c, __u64 now)
 	c->stood_ns = now > c->sent_ns ? now : c->sent_ns + 1;
 	c->stand_ns = 0;
 	c->send = true;
+	FOR_EACH_PEER(c, id)
+		c->peer[id].came_ns = 0;
 }
 
 /* The best that asks and is heard; ESL_MEMBERS_MAX: nobody. */

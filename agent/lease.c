@@ -26,6 +26,24 @@ bool lease_supports(const struct cluster *c, __u32 id)
 	return c->role != ROLE_FOLLOWER && (follows || voted) && p->echoed_ns >= c->stood_ns;
 }
 
+void lease_count(struct cluster *c, __u32 id, __u64 now)
+{
+	struct cluster_peer *p = &c->peer[id];
+
+	if (!lease_supports(c, id))
+		p->came_ns = 0;
+	else if (!p->came_ns)
+		p->came_ns = now;
+}
+
+bool lease_is_late(const struct cluster *c, __u32 id, __u64 now)
+{
+	const struct cluster_peer *p = &c->peer[id];
+
+	/* A majority that votes has kept its promise: no lease runs beside its own. */
+	return !c->config.majority && p->came_ns > c->led_ns && now - p->came_ns < c->config.dead_ns;
+}
+
 bool lease_alive(const struct cluster *c, __u32 id, __u64 now)
 {
 	__u64 since = c->peer[id].proved_ns;

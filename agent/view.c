@@ -74,7 +74,8 @@ static __u64 able(const struct cluster *c, __u64 now)
 	FOR_EACH_PEER(c, id) {
 		const struct cluster_peer *p = &c->peer[id];
 
-		if (lease_alive(c, id, now) && lease_supports(c, id) && p->ready && !p->leaving)
+		if (lease_alive(c, id, now) && lease_supports(c, id) && !lease_is_late(c, id, now) &&
+		    p->ready && !p->leaving)
 			ids |= BIT(id);
 	}
 	return ids;
@@ -119,7 +120,7 @@ static void take_over(struct cluster *c, __u64 now)
 
 		if (is_awaited(c, id, now) && now - c->led_ns < c->config.dead_ns)
 			return;
-		if (supports && c->peer[id].ready)
+		if (supports && c->peer[id].ready && !lease_is_late(c, id, now))
 			members |= BIT(id);
 		all &= supports;
 	}

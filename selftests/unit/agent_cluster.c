@@ -191,6 +191,44 @@ Test(agent_cluster, split_majority)
 	}
 }
 
+/* Do both forward a slot, each by the table of another leader? */
+static bool share_a_slot(const struct lab *l, int i, int k)
+{
+	const struct slot_table *a = &l->m[i].table, *b = &l->m[k].table;
+	bool both = false;
+
+	for (int s = 0; s < ESL_SLOTS; s++)
+		both |= a->slot[s] == i && b->slot[s] == k;
+	return both && a->stamp.leader != b->stamp.leader && lab_forwards(l, i) && lab_forwards(l, k);
+}
+
+/*
+ * Two parts meet, and while one leader gives way a member of its part is frozen:
+ * none of those that it heard may take what it still forwards.
+ */
+Test(agent_cluster, leases_of_the_other_part)
+{
+	for (__u64 seed = 1; seed < 14; seed++) {
+		struct lab *l = settled(4, false, seed);
+		bool met = false;
+
+		lab_run(l, seed * MS);
+		split(l, 1 << 3, true);
+		lab_run(l, 300 * MS);
+		lab_freeze(l, 2, 55 * MS);
+		split(l, 1 << 3, false);
+		for (int ms = 0; ms < 60; ms++) {
+			lab_run(l, MS);
+			met |= l->m[0].table.stamp.leader == 3 && l->m[2].table.stamp.leader == 0 && lab_forwards(l, 2);
+			cr_expect(!share_a_slot(l, 0, 2) && !share_a_slot(l, 1, 2), "seed %llu, %d ms", seed, ms);
+		}
+		cr_expect(met, "seed %llu: the frozen one was to forward still", seed);
+		lab_run(l, 200 * MS);
+		cr_expect(lab_all_in(l, 0), "seed %llu", seed);
+		lab_free(l);
+	}
+}
+
 Test(agent_cluster, split_none)
 {
 	for (__u64 side = 1; side < 15; side++) {
