@@ -75,6 +75,11 @@ __u64 takeover_floor(const struct takeover_known *k);
  * them: as a floor the bar is no guess, whatever the rate did meanwhile.  It is
  * kept where the SA's window is, before it is told.
  *
+ * A gap wider than what lies ahead ends at a number above every bar, that nobody
+ * has authenticated because nobody may accept it.  Who raises the bar by such
+ * numbers, as the simulator does, lets forged ones run it ahead without end, and
+ * a take-over refuse all that lies below.
+ *
  * The bar to tell: so far ahead of own that it is there before the numbers are.
  * ahead_ns: at least the time from one heartbeat to the answer to the next.
  */
