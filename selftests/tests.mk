@@ -12,11 +12,18 @@ BENCH_SRC := $(filter-out %.bpf.c,$(wildcard selftests/bench/*.c))
 TEST_LIBS = $(shell $(PKGCONF) --libs libbpf jansson)
 XDP_DISPATCHER = $(shell $(PKGCONF) --variable=libdir libxdp)/bpf/xdp-dispatcher.o
 
+# Reads captures of a cluster and says what they prove.
+AUDIT_SRC := $(filter-out %/main.c,$(wildcard selftests/audit/*.c))
+$(T)/audit: $(call obj,selftests/audit/main.c $(AUDIT_SRC))
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKGCONF) --libs libpcap jansson libcrypto)
+
 # The pure files of the agent are tested as they are linked into it, and so is what
 # protects messages between members.
 SEAL_SRC  := $(wildcard agent/channel*.c) agent/seal.c agent/settings.c agent/tls.c \
 	     loader/conf_table.c loader/error.c loader/secret.c
-$(T)/unit: $(call obj,$(UNIT_SRC) $(DISP_SRC) $(PURE_SRC) $(SEAL_SRC))
+$(T)/unit: $(call obj,$(UNIT_SRC) $(DISP_SRC) $(PURE_SRC) $(SEAL_SRC) selftests/audit/packet.c selftests/audit/bits.c)
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread $(shell $(PKGCONF) --libs criterion libssl libcrypto libsystemd)
@@ -72,7 +79,7 @@ $(T)/verifier/insns: $(call obj,selftests/verifier/insns.c)
 
 verifier-objects: $(VERIFIED:%=$(T)/verifier/%.bpf.o) $(T)/verifier/insns
 
-tests: $(T)/unit $(B)/dispatch-table $(T)/bpf $(B)/bench/bench $(B)/espalier-sim
+tests: $(T)/unit $(B)/dispatch-table $(T)/bpf $(B)/bench/bench $(B)/espalier-sim $(T)/audit
 
 check: deps
 	$(Q)$(MAKE) --no-print-directory all tests
@@ -102,7 +109,7 @@ check-model: deps
 	$(Q)selftests/check $(B) model
 
 check-config check-cluster: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all $(T)/audit
 	$(Q)selftests/check $(B) $(@:check-%=%)
 
 bench: deps
