@@ -13,12 +13,12 @@ __u32 lane_window(__u32 listed, __u32 configured, __u32 kernel)
 {
 	if (listed || configured)
 		return listed ? listed : configured;
-	return kernel ? kernel : LANE_WINDOW_DEFAULT;
+	return kernel ? kernel : ESL_WINDOW_DEFAULT;
 }
 
 bool lane_is_sticky(const struct esl_lanes *l, __u32 window)
 {
-	return ((3ULL * l->lanes) << l->block_shift) > window;
+	return esl_lane_spread(l) > window;
 }
 
 struct esl_lanes lane_plan(const struct esl_lanes *configured, __u32 window)

@@ -42,9 +42,6 @@ struct lane_jump {
 	__u64 bound;	/* last number of the block */
 };
 
-/* RFC 4303 section 3.4.3: what a receiver has at least. */
-#define LANE_WINDOW_DEFAULT 32
-
 /*
  * The replay window of an SA's peer: as listed for the peer, as configured for
  * all others, or as the SA itself has it in the kernel; the first that is not 0.

@@ -59,7 +59,7 @@ struct collect {
 static void add_dispatch(const struct agent *a, const struct sa *sa, json_t *o)
 {
 	bool by_scheme = a->change.active.scheme == ESL_SCHEME_SA;
-	unsigned long long need = 3ULL * a->conf.lanes.lanes << a->conf.lanes.block_shift;
+	unsigned long long need = esl_lane_spread(&a->conf.lanes);
 	char why[160];
 
 	if (sa->lanes.sticky)

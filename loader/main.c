@@ -6,6 +6,7 @@
 #include <string.h>
 #include <xdp/libxdp.h>
 
+#include "check_window.h"
 #include "error.h"
 #include "explain.h"
 #include "load.h"
@@ -85,6 +86,8 @@ static const struct command {
 	{ "status", "what holds, what was counted, which SAs there are", status_options, run_status },
 	{ "check-config", "read the configuration and say what is wrong", config_only,
 	  run_check_config },
+	{ "check-window", "is a peer's replay window large enough, and up to which rate",
+	  .main = esl_check_window_main },
 	{ "explain", "which member owns a packet, and why", .main = esl_explain_main },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -89,4 +89,46 @@ esl_inline __u64 esl_seq_extend(__u32 low, __u64 ref)
 	return ref + (__u64)distance;
 }
 
+/*
+ * The window rule.  Members that are in rounds next to each other send numbers up
+ * to this far apart: what a peer's replay window (RFC 4303 section 3.4.3) must
+ * hold if all of them are to send on one SA.
+ */
+#define ESL_SPREAD_ROUNDS 3
+#define ESL_WINDOW_DEFAULT 32	/* packets: what a receiver has at least */
+
+esl_inline __u64 esl_lane_spread(const struct esl_lanes *l)
+{
+	return ((__u64)ESL_SPREAD_ROUNDS * l->lanes) << l->block_shift;
+}
+
+/*
+ * The spread rule.  While a member learns of a later round, for delay_us, the
+ * others go on; and half a block, of which four make the least window, must not
+ * be used up before a jump is done that takes as long.
+ * rate in packets/s of all members together, at most 2^32; delay_us at most 10^7, not 0.
+ */
+#define ESL_US_PER_S 1000000ULL
+#define ESL_SPREAD_JUMPS 4
+
+esl_inline __u64 esl_lane_window_needed(const struct esl_lanes *l, __u64 rate, __u64 delay_us)
+{
+	__u64 apart = esl_lane_spread(l) + (rate * delay_us + ESL_US_PER_S - 1) / ESL_US_PER_S;
+	__u64 jumps = (ESL_SPREAD_JUMPS * rate * delay_us + ESL_US_PER_S - 1) / ESL_US_PER_S;
+
+	return apart > jumps ? apart : jumps;
+}
+
+/* The highest rate at which that window is enough; 0: none, one member has to send. */
+esl_inline __u64 esl_lane_rate_max(const struct esl_lanes *l, __u64 window, __u64 delay_us)
+{
+	__u64 apart, jumps;
+
+	if (esl_lane_spread(l) > window)
+		return 0;
+	apart = (window - esl_lane_spread(l)) * ESL_US_PER_S / delay_us;
+	jumps = window * ESL_US_PER_S / (ESL_SPREAD_JUMPS * delay_us);
+	return apart < jumps ? apart : jumps;
+}
+
 #endif
