@@ -35,11 +35,11 @@ static const struct argp_option options[] = {
 	{ "cluster", 'c', "ADDRESS", 0, "an address of the cluster, as a line \"cluster\" of the keys file", 0 },
 	{ "inside", OPT_INSIDE, "PCAP", 0, "a capture of what the cluster delivered", 0 },
 	{ "pieces", OPT_PIECES, NULL, 0, "read lines \"outside PCAP\" and \"inside PCAP\" from standard input and each "
-	  "file when its line comes; the verdict is given at the end of the lines", 0 },
+	  "file when its line comes; the verdict is given at a line \"end\", or the end of the lines", 0 },
 	{ "unlink", OPT_UNLINK, NULL, 0, "remove each piece that was read", 0 },
 	{ "allow-unverified", OPT_UNVERIFIED, NULL, 0, "packets that were not captured whole, or have no key, are told but not judged", 0 },
 	{ "list", OPT_LIST, "FILE", 0, "a line for each ESP packet outside: frame, SPI, number, good, bad, unverified or nokey, and what it carried", 0 },
-	{ "tshark", OPT_TSHARK, NULL, 0, "print the keys as tshark takes them by -o, and end", 0 },
+	{ "tshark", OPT_TSHARK, NULL, 0, "print the keys as tshark takes them by -o, and which SPIs have extended numbers, and end", 0 },
 	{ 0 }
 };
 
@@ -151,7 +151,7 @@ static void print_secret(const struct audit_secret *s)
 	printf("\"");
 }
 
-/* One line an SA: what tshark, up to 4.0 without extended numbers, takes by -o. */
+/* One line an SA: what tshark takes by -o. Those with extended numbers, of which tshark 4.0 knows nothing, are marked. */
 static void print_tshark(const struct audit_keys *keys)
 {
 	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN], auth[64];
@@ -164,6 +164,8 @@ static void print_tshark(const struct audit_keys *keys)
 		snprintf(auth, sizeof(auth), k->aead ? "NULL" : "HMAC-SHA-%s-%zu [%s]",
 			 strcmp(k->digest, "SHA1") ? k->digest + 3 : "1", 8 * k->icv_len,
 			 strcmp(k->digest, "SHA1") ? "RFC4868" : "RFC2404");
+		if (k->esn)
+			printf("extended 0x%08x\n", k->spi);
 		printf("uat:esp_sa:\"IPv%d\",\"%s\",\"%s\",\"0x%08x\",", k->src.len == 4 ? 4 : 6,
 		       inet_ntop(family, k->src.bytes, src, sizeof(src)),
 		       inet_ntop(family, k->dst.bytes, dst, sizeof(dst)), k->spi);
@@ -263,6 +265,9 @@ static void read_pieces(struct audit *a, const struct options *o, FILE *list)
 		bool inside = !strncmp(line, "inside ", 7);
 
 		line[strcspn(line, "\n")] = 0;
+		/* Who writes may not be the only one to hold the pipe open. */
+		if (!strcmp(line, "end"))
+			break;
 		if (!path || !path[1] || (!inside && strncmp(line, "outside ", 8)))
 			unusable("--pieces: expected a line \"outside PCAP\" or \"inside PCAP\"");
 		read_capture(a, path + 1, inside, list);

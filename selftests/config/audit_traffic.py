@@ -143,7 +143,7 @@ class Traffic:
     tags: tuple = ()
 
     def inner(self, number, src=CLIENT, dst=BEHIND, ttl=64, tos=0):
-        return ip(src, dst, 17, udp(5000, 9000, struct.pack("!Q", number) + b"payload."), ttl=ttl, ident=number & 0xffff,
+        return ip(src, dst, 17, udp(5000, 9000, b"payload." + struct.pack("!Q", number)), ttl=ttl, ident=number & 0xffff,
                   tos=tos)
 
     def sent(self, number, by=None, **how):
