@@ -29,6 +29,7 @@
  *     xfrm*.c       XFRM netlink
  *     sync.c        datagrams between members
  *     segments.c    the same over the inside and outside segment
+ *     networks.c    what comes over any of the three
  *     secure.c      what sync.c has of seal and channel
  *     seal.c        datagrams sealed and opened; sealed.c: pure
  *     channel*.c    TLS between members: keys and messages; tls.c, message.c (pure)
@@ -106,6 +107,12 @@ struct segment {
 	__u64 heard_ns;		/* a member, over it; 0: never */
 };
 
+/* Of networks.c: the sockets of all three. */
+struct networks {
+	int epoll;		/* -1: none */
+	bool segments_wake;	/* what comes over a segment is read at once */
+};
+
 /* Of plan.c: the newest plan, and how far this member has come. */
 struct plan_state {
 	struct plan plan;
@@ -176,8 +183,12 @@ struct agent {
 	__u32 leader_id;	/* ESL_NO_MEMBER: none is known */
 	bool plan_conflict;
 	__u64 ran_ns;		/* when the membership's timer last ran */
+	__u64 hello_ns;		/* when hello was last said */
+	sd_event_source *hello_now;	/* again: in this turn of the loop, */
+	sd_event_source *hello_later;	/* or where no heartbeat is sent meanwhile */
 	struct sync sync;
 	struct segment segment[ESL_ROLES];
+	struct networks networks;
 	struct membership membership;
 	struct plan_state plan;
 	struct change change;
@@ -198,6 +209,10 @@ void agent_decide(struct agent *a);
 
 /* Look at programs, guard and rules, then decide. */
 void agent_verify(struct agent *a, bool rules);
+
+/* A heartbeat was just sent: what is told regularly goes out with it where it is due
+ * before the next one, so that others wake up once for both. */
+void agent_beat(struct agent *a);
 
 /* The loop is alive: hold IPsec where it was not for long. */
 void agent_ran(struct agent *a);
@@ -245,6 +260,12 @@ void secure_doubt(struct agent *a, const struct sealed_header *h);
 int segments_start(struct agent *a, char error[ESL_ERROR_MAX]);
 void segments_stop(struct agent *a);
 void segments_send(struct agent *a, const void *datagram, size_t size);
+
+/* Hear what comes to the sockets of sync and segments; those stay theirs. */
+int networks_start(struct agent *a, char error[ESL_ERROR_MAX]);
+void networks_stop(struct agent *a);
+/* A heartbeat is due: what has come before is to count. */
+void networks_beat(struct agent *a);
 
 /* The leader's plan, or its phase, is another one: begin it. */
 void plan_begin(struct agent *a, const struct plan *p);

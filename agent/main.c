@@ -23,6 +23,7 @@
 #include "sadb.h"
 
 #define HELLO_NS (100 * NS_PER_MS)
+#define HELLO_LATE_NS (2 * NS_PER_MS)	/* it waits for a heartbeat so long */
 #define VERIFY_NS (1000 * NS_PER_MS)
 #define FIFO_PRIORITY 10
 #define LINK_PROOF_NS (2000 * NS_PER_MS)	/* some switches keep members apart for ever */
@@ -157,11 +158,9 @@ void agent_ran(struct agent *a)
 	a->ran_ns = now;
 }
 
-static int on_hello(sd_event_source *source, uint64_t usec, void *data)
+static int hello(struct agent *a)
 {
-	struct agent *a = data;
-
-	(void)usec;
+	a->hello_ns = agent_now();
 	/* The timer of heartbeats is put off by each that is heard. */
 	agent_ran(a);
 	agent_decide(a);
@@ -172,7 +171,27 @@ static int on_hello(sd_event_source *source, uint64_t usec, void *data)
 	sync_look(a);
 	if (a->sadb->waiting && a->leader_id != ESL_NO_MEMBER)
 		sadb_open(a);
-	return loop_again(source, HELLO_NS);
+	return loop_again(a->hello_later, HELLO_NS + HELLO_LATE_NS);
+}
+
+static int on_hello_now(sd_event_source *source, void *data)
+{
+	(void)source;
+	return hello(data);
+}
+
+static int on_hello_later(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source, (void)usec;
+	return hello(data);
+}
+
+void agent_beat(struct agent *a)
+{
+	__u64 since = agent_now() - a->hello_ns, interval = a->conf.heartbeat_ms * NS_PER_MS;
+
+	if (a->hello_now && since >= HELLO_NS / 2 && since + interval > HELLO_NS + HELLO_LATE_NS)
+		sd_event_source_set_enabled(a->hello_now, SD_EVENT_ONESHOT);
 }
 
 static int on_verify(sd_event_source *source, uint64_t usec, void *data)
@@ -248,7 +267,9 @@ static int add_timers(struct agent *a)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]) && err >= 0; i++)
 		err = sd_event_add_signal(a->event, NULL, signals[i], on_signal, a);
 	if (err >= 0)
-		err = loop_timer(a, NULL, 0, on_hello);
+		err = sd_event_add_defer(a->event, &a->hello_now, on_hello_now, a);
+	if (err >= 0)
+		err = loop_timer(a, &a->hello_later, 0, on_hello_later);
 	if (err >= 0)
 		err = loop_timer(a, NULL, 0, on_verify);
 	return err < 0 ? err : 0;
@@ -275,7 +296,7 @@ static int start(struct agent *a, char error[ESL_ERROR_MAX])
 	a->hold.reason = ESL_HOLD_NOT_LOADED;
 	a->leader_id = ESL_NO_MEMBER;
 	if ((err = options_start(a)) || (err = session_start(a)) || (err = sync_start(a, error)) ||
-	    (err = segments_start(a, error)) || (err = membership_start(a)) || (err = plan_start(a)) ||
+	    (err = segments_start(a, error)) || (err = networks_start(a, error)) || (err = membership_start(a)) || (err = plan_start(a)) ||
 	    (err = watch_start(a, error)) || (err = neighbour_start(a, error)) ||
 	    (err = policy_start(a, error)) || (err = sadb_start(a, error)) || (err = status_start(a, error)))
 		return err;
@@ -290,6 +311,9 @@ static void stop(struct agent *a)
 	watch_stop(a);
 	plan_stop(a);
 	membership_stop(a);
+	sd_event_source_unref(a->hello_now);
+	sd_event_source_unref(a->hello_later);
+	networks_stop(a);
 	segments_stop(a);
 	sync_stop(a);
 	policy_stop(a);
@@ -321,7 +345,7 @@ int main(int argc, char **argv)
 		"The agent of an Espalier member: runs in the foreground, after 'espalier load'.",
 		NULL, NULL, NULL
 	};
-	static struct agent a = { .sync = { .fd = -1 }, .path = "/etc/espalier/espalier.conf" };
+	static struct agent a = { .sync = { .fd = -1 }, .networks = { .epoll = -1 }, .path = "/etc/espalier/espalier.conf" };
 	char error[ESL_ERROR_MAX] = "";
 	int lock, err;
 

@@ -139,6 +139,7 @@ static void send_heartbeat(struct agent *a)
 	cluster_fill(&m->cluster, agent_now(), &h);
 	sync_cast(a, ESL_SEAL_HEARTBEAT, buf, heartbeat_encode(&h, buf), SYNC_EVERYWHERE);
 	m->sent++;
+	agent_beat(a);
 }
 
 /* What was done is told in the next turn; returns whether there is anything to tell. */
@@ -173,9 +174,14 @@ static struct cluster_local local_of(const struct agent *a)
 
 static void wake_up(struct agent *a)
 {
-	__u64 now = agent_now(), next = cluster_next_ns(&a->membership.cluster);
+	struct membership *m = &a->membership;
+	__u64 now = agent_now(), next = cluster_next_ns(&m->cluster);
 
-	loop_again(a->membership.timer, next > now ? next - now : 0);
+	/* Set to the same moment again, it costs a system call. */
+	if (next == m->wake_ns && next > now)
+		return;
+	m->wake_ns = next;
+	loop_again(m->timer, next > now ? next - now : 0);
 }
 
 static void follow(struct agent *a, struct cluster_actions *todo)
@@ -230,7 +236,10 @@ static int on_due(sd_event_source *source, uint64_t usec, void *data)
 	struct agent *a = data;
 
 	(void)source, (void)usec;
+	/* It is off now. */
+	a->membership.wake_ns = 0;
 	agent_ran(a);
+	networks_beat(a);
 	agent_decide(a);
 	membership_tick(a);
 	return 0;

@@ -17,6 +17,7 @@ struct agent;
 struct membership {
 	struct cluster cluster;
 	sd_event_source *timer;
+	__u64 wake_ns;			/* when it is set to go off; 0: it is off */
 	bool leaving;			/* asked to stop: slots are given away first */
 	__u64 leave_ns;			/* since then */
 	struct slot_table active;	/* as the program has it */

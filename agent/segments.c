@@ -13,8 +13,6 @@
 
 #include "agent.h"
 
-#define FRAMES_AT_ONCE 64	/* other work waits */
-
 static const __u8 group[ESL_MAC_LEN] = ESL_HB_GROUP;
 
 void segments_send(struct agent *a, const void *datagram, size_t size)
@@ -32,24 +30,6 @@ void segments_send(struct agent *a, const void *datagram, size_t size)
 	}
 }
 
-static int on_frame(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	struct agent *a = data;
-	struct segment *s = &a->segment[fd == a->segment[ESL_OUTSIDE].fd ? ESL_OUTSIDE : ESL_INSIDE];
-	__u8 buf[ESL_SEAL_MAX + 1];
-
-	(void)source, (void)revents;
-	for (int n = 0; n < FRAMES_AT_ONCE; n++) {
-		ssize_t size = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-
-		if (size < 0)
-			return 0;
-		if (sync_datagram(a, buf, (size_t)size, false))
-			s->heard_ns = agent_now();
-	}
-	return 0;
-}
-
 /* Cooked: the kernel makes and takes off the Ethernet header. */
 static int open_segment(struct agent *a, int role, char error[ESL_ERROR_MAX])
 {
@@ -62,8 +42,7 @@ static int open_segment(struct agent *a, int role, char error[ESL_ERROR_MAX])
 	memcpy(member.mr_address, group, sizeof(group));
 	s->fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd >= 0 && !bind(s->fd, (struct sockaddr *)&own, sizeof(own)) &&
-	    !setsockopt(s->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &member, sizeof(member)) &&
-	    loop_io(a, s->fd, on_frame, PRIORITY_SYNC, a) >= 0)
+	    !setsockopt(s->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &member, sizeof(member)))
 		return 0;
 	snprintf(error, ESL_ERROR_MAX, "cannot listen to heartbeats on %s: %s", device, strerror(errno));
 	return errno ? -errno : -EIO;

@@ -18,8 +18,25 @@
 #include "sadb.h"
 
 #define FLUSH_GAP_NS NS_PER_MS
-#define DATAGRAMS_AT_ONCE 64		/* other work waits */
 #define CUT_NS (300 * NS_PER_MS)
+
+/* One call for all; it stops before whom it cannot reach. */
+static void send_to_all(struct sync *s, void *datagram, size_t size)
+{
+	struct iovec iov = { datagram, size };
+	struct mmsghdr m[ESL_MEMBERS_MAX];
+	int sent;
+
+	for (size_t i = 0; i < s->count; i++)
+		m[i].msg_hdr = (struct msghdr){ .msg_name = &s->others[i].address,
+						.msg_namelen = sizeof(s->others[i].address),
+						.msg_iov = &iov,
+						.msg_iovlen = 1 };
+	for (size_t i = 0; i < s->count; i += sent > 0 ? (size_t)sent : 1) {
+		sent = sendmmsg(s->fd, m + i, (unsigned int)(s->count - i), MSG_DONTWAIT);
+		s->sent += sent > 0 ? (__u64)sent : 0;
+	}
+}
 
 /* Seal it once, and send the same bytes over all networks that are asked for. */
 void sync_cast(struct agent *a, enum esl_seal_type type, const void *payload, size_t size, enum sync_reach reach)
@@ -30,10 +47,7 @@ void sync_cast(struct agent *a, enum esl_seal_type type, const void *payload, si
 
 	if (n < 0)
 		return;
-	for (size_t i = 0; i < s->count; i++)
-		if (sendto(s->fd, buf, (size_t)n, MSG_DONTWAIT, (struct sockaddr *)&s->others[i].address,
-			   sizeof(s->others[i].address)) >= 0)
-			s->sent++;
+	send_to_all(s, buf, (size_t)n);
 	if (reach == SYNC_EVERYWHERE || s->cut)
 		segments_send(a, buf, (size_t)n);
 }
@@ -225,21 +239,6 @@ bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, bool network)
 	return true;
 }
 
-static int on_datagram(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	__u8 buf[ESL_SEAL_MAX + 1];
-
-	(void)source, (void)revents;
-	for (int n = 0; n < DATAGRAMS_AT_ONCE; n++) {
-		ssize_t size = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-
-		if (size < 0)
-			return 0;
-		sync_datagram(data, buf, (size_t)size, true);
-	}
-	return 0;
-}
-
 void sync_look(struct agent *a)
 {
 	struct sync *s = &a->sync;
@@ -299,7 +298,7 @@ int sync_start(struct agent *a, char error[ESL_ERROR_MAX])
 		return err;
 	sd_event_source_set_enabled(s->flush_later, SD_EVENT_OFF);
 	sd_event_source_set_enabled(s->flush_now, SD_EVENT_OFF);
-	return loop_io(a, s->fd, on_datagram, PRIORITY_SYNC, a);
+	return 0;
 }
 
 void sync_stop(struct agent *a)

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * What comes over the sync network and both segments, in one turn of the loop: a
+ * heartbeat comes over each of them at nearly the same time, and to wake up costs
+ * more than to read.
+ *
+ * Where the sync network brings the heartbeats of all members, the copies on the
+ * segments are news to nobody: they wait for the next one to be sent or heard.  A
+ * member that the sync network did not bring for one and a half intervals ends
+ * that, so what comes over the segments alone is late once, by one interval at most.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+#define AT_ONCE 16		/* of each network: other work waits */
+
+static __u8 buffer[AT_ONCE][ESL_SEAL_MAX + 1];
+
+/* segment NULL: the sync network. */
+static void take_all(struct agent *a, int fd, struct segment *segment)
+{
+	struct iovec iov[AT_ONCE];
+	struct mmsghdr m[AT_ONCE];
+	int count;
+
+	for (int i = 0; i < AT_ONCE; i++) {
+		iov[i] = (struct iovec){ buffer[i], sizeof(buffer[i]) };
+		m[i].msg_hdr = (struct msghdr){ .msg_iov = &iov[i], .msg_iovlen = 1 };
+	}
+	count = recvmmsg(fd, m, AT_ONCE, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < count; i++)
+		if (sync_datagram(a, buffer[i], m[i].msg_len, !segment) && segment)
+			segment->heard_ns = agent_now();
+}
+
+static void take_segments(struct agent *a)
+{
+	for (int role = 0; role < ESL_ROLES; role++)
+		take_all(a, a->segment[role].fd, &a->segment[role]);
+}
+
+static bool sync_brings_all(const struct agent *a)
+{
+	__u64 now = agent_now(), interval = a->conf.heartbeat_ms * NS_PER_MS;
+
+	for (size_t i = 0; i < a->sync.count; i++)
+		if (!a->sync.others[i].network_ns || now - a->sync.others[i].network_ns > interval + interval / 2)
+			return false;
+	return true;
+}
+
+static void look(struct agent *a)
+{
+	struct networks *n = &a->networks;
+	bool wake = !sync_brings_all(a);
+	struct epoll_event e = { .events = wake ? EPOLLIN : 0 };
+
+	if (wake == n->segments_wake)
+		return;
+	n->segments_wake = wake;
+	for (int role = 0; role < ESL_ROLES; role++)
+		epoll_ctl(n->epoll, EPOLL_CTL_MOD, a->segment[role].fd, &e);
+}
+
+void networks_beat(struct agent *a)
+{
+	if (!a->networks.segments_wake)
+		take_segments(a);
+	look(a);
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct agent *a = data;
+
+	(void)source, (void)fd, (void)revents;
+	take_all(a, a->sync.fd, NULL);
+	take_segments(a);
+	look(a);
+	return 0;
+}
+
+int networks_start(struct agent *a, char error[ESL_ERROR_MAX])
+{
+	int fds[] = { a->sync.fd, a->segment[ESL_INSIDE].fd, a->segment[ESL_OUTSIDE].fd };
+	struct epoll_event e = { .events = EPOLLIN };
+	int err = 0;
+
+	a->networks = (struct networks){ .epoll = epoll_create1(EPOLL_CLOEXEC), .segments_wake = true };
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]) && !err; i++)
+		err = epoll_ctl(a->networks.epoll, EPOLL_CTL_ADD, fds[i], &e) ? -errno : 0;
+	if (!err)
+		err = loop_io(a, a->networks.epoll, on_readable, PRIORITY_SYNC, a);
+	if (err < 0)
+		snprintf(error, ESL_ERROR_MAX, "cannot listen to the other members: %s", strerror(-err));
+	return err < 0 ? err : 0;
+}
+
+void networks_stop(struct agent *a)
+{
+	if (a->networks.epoll >= 0)
+		close(a->networks.epoll);
+}
