@@ -48,6 +48,17 @@ static void pass(struct cluster *c, __u64 now)
 	c->now_ns = now;
 }
 
+/*
+ * When a heartbeat is due without cause.  The leader's is so much sooner that it is
+ * there before the others' own are due: they answer it, and wake up once for both.
+ */
+static __u64 beat_ns(const struct cluster *c)
+{
+	__u64 interval = c->config.heartbeat_ns;
+
+	return c->sent_ns + interval - (c->role == ROLE_LEADER ? interval / 32 : 0);
+}
+
 static void tell(struct cluster *c, struct cluster_actions *ret)
 {
 	__u64 lead = c->role == ROLE_LEADER ? c->term : 0;
@@ -58,7 +69,7 @@ static void tell(struct cluster *c, struct cluster_actions *ret)
 		.plan = epoch != c->told_plan || c->plan.phase != c->told_phase,
 		.lead_began = lead && lead != c->told_lead,
 		.lead_ended = c->told_lead && lead != c->told_lead,
-		.send = (c->send || c->now_ns - c->sent_ns >= c->config.heartbeat_ns) &&
+		.send = (c->send || c->now_ns >= beat_ns(c)) &&
 			!election_is_taken(c, c->now_ns),
 	};
 	c->told_table = c->table.stamp;
@@ -274,7 +285,7 @@ static void sooner(__u64 *next, __u64 at, __u64 now)
 
 __u64 cluster_next_ns(const struct cluster *c)
 {
-	__u64 now = c->now_ns, dead = c->config.dead_ns, next = c->sent_ns + c->config.heartbeat_ns;
+	__u64 now = c->now_ns, dead = c->config.dead_ns, next = beat_ns(c);
 
 	if (election_is_taken(c, now))
 		next = now + c->config.heartbeat_ns;

@@ -63,6 +63,20 @@ Test(agent_cluster, steady)
 	finished(l);
 }
 
+/* The leader's heartbeat is there before a member's own is due: to answer it, it wakes up once. */
+Test(agent_cluster, answers)
+{
+	struct lab *l = settled(3, true, 6);
+	int member = !lab_leader(l);
+	__u32 woken = l->m[member].woken, sent = l->m[member].sent;
+
+	l->jitter = MS / 4;
+	lab_run(l, 10 * SECOND);
+	cr_expect_geq(l->m[member].sent - sent, 500);
+	cr_expect_leq(l->m[member].woken - woken, 10, "%u", l->m[member].woken - woken);
+	finished(l);
+}
+
 /* Kill who, at many phases of the heartbeat; all slots must be served again in time. */
 static void kill_one(bool majority, bool leader, int count)
 {

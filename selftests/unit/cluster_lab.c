@@ -179,6 +179,7 @@ void lab_poke(struct lab *l, int i)
 
 	if (m->done_at && m->done_at <= l->now)
 		do_phase(m);
+	m->woken++;
 	cluster_tick(&m->c, &m->local, lab_clock(l, i), &a);
 	act(l, i, &a);
 	check_owners(l);

@@ -30,6 +30,7 @@ struct lab_member {
 	bool slow;			/* its edges never do a phase */
 	__u32 moved;			/* slots of its last change of table */
 	__u32 publishes, began, ended, sent;
+	__u32 woken;			/* by its own timer */
 };
 
 struct lab_packet {
