@@ -55,7 +55,7 @@ lab: all $(addprefix $(B)/selftests/,replay stream encap flood harass audit obj/
 help:
 	@printf '%s\n' \
 	'make demo       set up what is missing, build, and watch three members share one tunnel' \
-	'make check      set up what is missing, build, and run every test (check-unit check-sim check-bpf' \
+	'make check      set up what is missing, build, and run every test (check-unit check-sim check-bpf check-scale' \
 	'                check-pure check-model check-config check-cluster run one part)' \
 	'make sim        2,000 simulated clusters and every rule broken on purpose; make sim-long  100,000' \
 	'make bench      cost of a packet in nanoseconds, into build/bench/' \

@@ -39,19 +39,71 @@ struct sa *sadb_find_or_add(struct sadb *db, const struct esl_sa_key *key)
 	return sa;
 }
 
+void sadb_keep_index(struct sadb *db, struct sa *sa)
+{
+	__u32 *end = sa->outbound ? &db->out_end : &db->in_end;
+
+	(sa->outbound ? db->out : db->in)[sa->index] = sa;
+	if (sa->index >= *end)
+		*end = sa->index + 1;
+}
+
 int sadb_take_index(struct sadb *db, struct sa *sa)
 {
-	for (__u32 i = 0; i < ESL_SA_MAX; i++) {
-		if (sa->outbound ? db->out[i] != NULL : db->in_used[i])
-			continue;
-		if (sa->outbound)
-			db->out[i] = sa;
-		else
-			db->in_used[i] = true;
-		sa->index = i;
-		return 0;
-	}
-	return -ENOSPC;
+	struct sa **at = sa->outbound ? db->out : db->in;
+	__u32 *free_from = sa->outbound ? &db->out_free : &db->in_free;
+
+	while (*free_from < ESL_SA_MAX && at[*free_from])
+		++*free_from;
+	if (*free_from == ESL_SA_MAX)
+		return -ENOSPC;
+	sa->index = *free_from;
+	sadb_keep_index(db, sa);
+	return 0;
+}
+
+void sadb_give_index(struct sadb *db, struct sa *sa)
+{
+	struct sa **at = sa->outbound ? db->out : db->in;
+	__u32 *free_from = sa->outbound ? &db->out_free : &db->in_free;
+	__u32 *end = sa->outbound ? &db->out_end : &db->in_end;
+
+	at[sa->index] = NULL;
+	if (sa->index < *free_from)
+		*free_from = sa->index;
+	while (*end && !at[*end - 1])
+		--*end;
+}
+
+void sadb_queue(struct sadb *db, struct sa *sa, enum sa_work work)
+{
+	struct sa_queue *q = &db->work[work];
+
+	if (sa->queued[work])
+		return;
+	sa->queued[work] = true;
+	sa->next[work] = NULL;
+	if (q->last)
+		q->last->next[work] = sa;
+	else
+		q->first = sa;
+	q->last = sa;
+	q->count++;
+}
+
+struct sa *sadb_unqueue(struct sadb *db, enum sa_work work)
+{
+	struct sa_queue *q = &db->work[work];
+	struct sa *sa = q->first;
+
+	if (!sa)
+		return NULL;
+	q->first = sa->next[work];
+	if (!q->first)
+		q->last = NULL;
+	q->count--;
+	sa->queued[work] = false;
+	return sa;
 }
 
 static void list_again(struct agent *a);
@@ -213,6 +265,7 @@ void sadb_stop(struct agent *a)
 	xfrm_close(&a->xfrm);
 	for (size_t i = 0; i < db->count; i++)
 		free(db->all[i]);
+	free(db->counts);
 	free(db);
 	a->sadb = NULL;
 }

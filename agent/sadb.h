@@ -6,6 +6,7 @@
  *     sadb.c          the SAs of the kernel, and the event sources
  *     sadb_out.c      outbound: records, jumps, rounds
  *     sadb_in.c       inbound: records, tops, floors
+ *     sadb_seen.c     inbound: which are in use, and the kernel's tops of those
  *     sadb_switch.c   inbound: where a planned change switches
  *     sadb_restore.c  the records that an earlier run left
  *
@@ -18,19 +19,37 @@
 
 #include "agent.h"
 #include "lanes.h"
+#include "quiet.h"
 #include "takeover.h"
+
+/* Thousands of SAs are there, and a few of them ask for work: those queue for it. */
+enum sa_work {
+	SA_ANNOUNCE,	/* outbound: a round to be announced */
+	SA_STEP,	/* outbound: another member is in a later round */
+	SA_SENDERS,	/* outbound: one member sends all */
+	SA_WORKS
+};
+
+struct sa_queue {
+	struct sa *first, *last;
+	size_t count;
+};
 
 struct sa {
 	struct esl_sa_key key;		/* first: the tree compares it */
 	bool outbound;
 	bool present;			/* in the kernel */
 	bool recorded;			/* in the maps */
+	bool stirred;			/* inbound: since its top was last told packets passed, or it moved */
 	__u32 index;
+	struct quiet quiet;		/* inbound; with what is above looked at several times a second */
+	__u64 floor;			/* inbound: as in the map; 0: none */
+	struct sa *next[SA_WORKS];
+	bool queued[SA_WORKS];
 	struct kernel_sa kernel;
 
 	/* outbound */
 	bool dirty;			/* round to be announced */
-	bool behind;			/* another member is in a later round */
 	bool broken;			/* the kernel did not take a jump */
 	__u32 window;			/* of the peer, as known when the plan was looked at */
 	struct lane_state lanes;
@@ -41,12 +60,10 @@ struct sa {
 	__u64 jump_ns_max;
 
 	/* inbound */
-	__u64 floor;			/* as in the map; 0: none */
 	__u64 heard_top;		/* highest that another member told for heard_epoch */
 	__u32 heard_epoch;
 	__u64 heard_ns;			/* when another member last told a top */
-	__u64 packets_seen;		/* of the program's count, when its own top was told, */
-	__u64 told_top;
+	__u64 told_top;			/* its own, when the rate was last looked at, */
 	__u64 told_ns;			/* and when */
 	__u64 rate;			/* numbers a second then */
 	__u64 sampled_top;		/* heard_top at sampled_ns, */
@@ -58,15 +75,19 @@ struct sa {
 
 struct sadb {
 	void *tree;				/* of struct sa, by key */
-	struct sa *out[ESL_SA_MAX];		/* by index of the guard record */
-	bool in_used[ESL_SA_MAX];
-	struct sa *all[2 * ESL_SA_MAX];		/* in order of appearance, for pages */
+	struct sa *out[ESL_SA_MAX];		/* by index of the guard record, */
+	struct sa *in[ESL_SA_MAX];		/* of the sequence record: all that are recorded */
+	__u32 out_free, in_free;		/* no index below is free, */
+	__u32 out_end, in_end;			/* and all from here on are */
+	struct sa *all[2 * ESL_SA_MAX];		/* in order of appearance */
 	size_t count;
-	size_t page;
+	struct sa_queue work[SA_WORKS];
+	__u32 page;				/* index of the outbound SA where the next page begins */
 	size_t dirty;
-	size_t behind;
 	bool waiting;				/* SAs wait until all know the same windows */
-	size_t floor_page;			/* where the next look for floors begins */
+	bool unread;				/* the tops could not be told, as the log says */
+	struct esl_sa_seq *counts;		/* of sadb_seen.c: a batch, */
+	size_t cpus;				/* so many for each SA */
 	struct announced_top tops[ESL_SA_MAX];	/* as last read */
 	size_t top_count;
 	struct announced_top numbers[ESL_SA_MAX];	/* leader: as last chosen */
@@ -179,11 +200,18 @@ void sadb_clear_floors(struct agent *a);
 /* Between the parts. */
 struct sa *sadb_find(struct sadb *db, const struct esl_sa_key *key);
 struct sa *sadb_find_or_add(struct sadb *db, const struct esl_sa_key *key);
+/* The lowest index that is free. */
 int sadb_take_index(struct sadb *db, struct sa *sa);
+void sadb_give_index(struct sadb *db, struct sa *sa);
+/* An index that an earlier run took. */
+void sadb_keep_index(struct sadb *db, struct sa *sa);
+/* At the end, once however often it is put; NULL: nobody waits. */
+void sadb_queue(struct sadb *db, struct sa *sa, enum sa_work work);
+struct sa *sadb_unqueue(struct sadb *db, enum sa_work work);
 int sadb_restore(struct agent *a);
 void sadb_open_outbound(struct agent *a, struct sa *sa);
 void sadb_open_inbound(struct agent *a, struct sa *sa);
-/* Read kernel.seq of all inbound SAs.  Returns 0 or a negative errno. */
+/* Make kernel.seq of all inbound SAs what the kernel has.  Returns 0 or a negative errno. */
 int sadb_read_seqs(struct agent *a);
 /* Of a slot taken without a number for this SA; its kernel.seq was just read. */
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa);

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Inbound SAs: their records, the tops that members tell each other, floors. */
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
 
 #include "sadb.h"
 
-#define FLOORS_AT_ONCE 64
-#define POSSIBLE_CPUS_MAX 1024
 #define RATE_NS (50 * NS_PER_MS)
 
 /*
@@ -85,8 +82,13 @@ void sadb_open_inbound(struct agent *a, struct sa *sa)
 	if (sa->floor)
 		sadb_mark_taken(a, NULL);
 	err = sadb_take_index(a->sadb, sa);
-	if (!err)
+	/* The count may be of another SA that had the index before. */
+	sa->quiet = (struct quiet){};
+	if (!err) {
 		err = write_record(a, sa);
+		if (err)
+			sadb_give_index(a->sadb, sa);
+	}
 	if (err)
 		say(LOG_ERR, "inbound SA 0x%08x: no record: %s", sa->key.spi, strerror(-err));
 	else
@@ -98,7 +100,7 @@ void sadb_close_inbound(struct agent *a, struct sa *sa)
 	if (!sa->recorded)
 		return;
 	bpf_map_delete_elem(a->pins.sa_in, &sa->key);
-	a->sadb->in_used[sa->index] = false;
+	sadb_give_index(a->sadb, sa);
 	sa->recorded = false;
 }
 
@@ -107,26 +109,22 @@ void sadb_new_key(struct sa *sa)
 	sa->floor = sa->heard_top = sa->heard_epoch = sa->switch_at = 0;
 }
 
-static void on_top(void *data, enum xfrm_change change, const struct kernel_sa *k)
-{
-	struct agent *a = data;
-	struct sadb *db = a->sadb;
-	struct sa *sa;
-
-	if (change != XFRM_PRESENT || db->top_count == ESL_SA_MAX)
-		return;
-	sa = sadb_find(db, &k->key);
-	if (!sa || sa->outbound || !sa->recorded)
-		return;
-	sa->kernel.seq = k->seq;
-	/* What is refused already must be refused by all. */
-	db->tops[db->top_count++] = (struct announced_top){ sa->key, max64(k->seq, sa->floor) };
-}
-
 int sadb_read_tops(struct agent *a)
 {
-	a->sadb->top_count = 0;
-	return xfrm_list(&a->xfrm, on_top, a);
+	struct sadb *db = a->sadb;
+	int err = sadb_read_seqs(a);
+
+	if (err)
+		return err;
+	db->top_count = 0;
+	for (__u32 i = 0; i < db->in_end; i++) {
+		struct sa *sa = db->in[i];
+
+		/* What is refused already must be refused by all. */
+		if (sa && sa->present)
+			db->tops[db->top_count++] = (struct announced_top){ sa->key, max64(sa->kernel.seq, sa->floor) };
+	}
+	return 0;
 }
 
 void sadb_heard_top(struct agent *a, const struct announced_top *t, __u32 epoch, bool raise)
@@ -155,19 +153,6 @@ void sadb_set_floors(struct agent *a, __u32 epoch)
 	}
 }
 
-static __u64 packets_of(struct agent *a, const struct sa *sa)
-{
-	static struct esl_sa_seq seen[POSSIBLE_CPUS_MAX];
-	__u64 sum = 0;
-	int cpus = libbpf_num_possible_cpus();
-
-	if (cpus > POSSIBLE_CPUS_MAX || bpf_map_lookup_elem(a->pins.sa_seq, &sa->index, seen))
-		return 0;
-	for (int i = 0; i < cpus; i++)
-		sum += seen[i].packets;
-	return sum;
-}
-
 static void look_at_rate(struct sa *sa, __u64 now)
 {
 	__u64 past = now - sa->told_ns, new = sa->kernel.seq - sa->told_top;
@@ -185,18 +170,22 @@ void sadb_tell_active(struct agent *a)
 {
 	static struct announcement m;
 	struct sadb *db = a->sadb;
-	__u64 now = agent_now(), packets;
+	__u64 now = agent_now();
 
+	int err = sadb_read_seqs(a);
+
+	if (err && !db->unread)
+		say(LOG_ERR, "cannot read the replay state of the kernel's SAs: %s: the others are not told", strerror(-err));
+	db->unread = err;
+	if (err)
+		return;
 	m = (struct announcement){ .kind = ESL_WIRE_ACTIVE };
-	for (size_t i = 0; i < db->count; i++) {
-		struct sa *sa = db->all[i];
+	for (__u32 i = 0; i < db->in_end; i++) {
+		struct sa *sa = db->in[i];
 
-		if (sa->outbound || !sa->recorded || !sa->present)
+		if (!sa || !sa->stirred || !sa->present)
 			continue;
-		packets = packets_of(a, sa);
-		if (packets == sa->packets_seen || xfrm_read_counter(&a->xfrm, &sa->kernel))
-			continue;
-		sa->packets_seen = packets;
+		sa->stirred = false;
 		look_at_rate(sa, now);
 		m.tops[m.count++] = (struct announced_top){ sa->key, max64(sa->kernel.seq, sa->floor) };
 		if (m.count == ESL_WIRE_ENTRIES_MAX) {
@@ -221,20 +210,6 @@ void sadb_heard_active(struct agent *a, const struct announced_top *t)
 	sa->heard_rate = sa->sampled_ns ? (sa->heard_top - sa->sampled_top) * NS_PER_S / (sa->heard_ns - sa->sampled_ns) : 0;
 	sa->sampled_top = sa->heard_top;
 	sa->sampled_ns = sa->heard_ns;
-}
-
-static void on_seq(void *data, enum xfrm_change change, const struct kernel_sa *k)
-{
-	struct agent *a = data;
-	struct sa *sa = change == XFRM_PRESENT ? sadb_find(a->sadb, &k->key) : NULL;
-
-	if (sa && !sa->outbound)
-		sa->kernel.seq = k->seq;
-}
-
-int sadb_read_seqs(struct agent *a)
-{
-	return xfrm_list(&a->xfrm, on_seq, a);
 }
 
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
@@ -265,6 +240,23 @@ void sadb_take_over(struct agent *a, const struct takeover_slots *taken)
 	}
 }
 
+static bool is_any_taken(const struct agent *a)
+{
+	__u32 any = 0;
+
+	for (__u32 i = 0; i < ESL_SLOTS / 32; i++)
+		any |= a->pins.config->taken[i];
+	return any;
+}
+
+static bool has_floors(const struct sadb *db)
+{
+	for (size_t i = 0; i < db->count; i++)
+		if (!db->all[i]->outbound && (db->all[i]->floor || db->all[i]->stopped))
+			return true;
+	return false;
+}
+
 /*
  * The kernel refuses what lies a window below its own top.  A floor that lies
  * there has no work left, and must go in time: the program knows the low half
@@ -273,21 +265,15 @@ void sadb_take_over(struct agent *a, const struct takeover_slots *taken)
 void sadb_clear_floors(struct agent *a)
 {
 	struct sadb *db = a->sadb;
-	size_t floors = 0;
 
-	for (size_t i = 0, n = 0; i < db->count && n < FLOORS_AT_ONCE; i++) {
-		struct sa *sa = db->all[db->floor_page++ % db->count];
+	for (__u32 i = 0; i < db->in_end; i++) {
+		struct sa *sa = db->in[i];
 
-		if (!sa->floor || !sa->recorded || !sa->present)
-			continue;
-		n++;
-		if (!xfrm_read_counter(&a->xfrm, &sa->kernel) && sa->kernel.replay_window &&
+		if (sa && sa->floor && sa->present && sa->kernel.replay_window &&
 		    sa->kernel.seq >= sa->floor + sa->kernel.replay_window)
 			set_floor(a, sa, 0);
 	}
-	for (size_t i = 0; i < db->count; i++)
-		floors += !db->all[i]->outbound && (db->all[i]->floor || db->all[i]->stopped);
 	/* What was taken before has been seen since, or was never used. */
-	if (!floors && !a->change.holding)
+	if (is_any_taken(a) && !a->change.holding && !has_floors(db))
 		memset(a->pins.config->taken, 0, sizeof(a->pins.config->taken));
 }

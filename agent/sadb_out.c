@@ -16,6 +16,7 @@ static void mark_dirty(struct agent *a, struct sa *sa)
 	if (!sa->dirty)
 		a->sadb->dirty++;
 	sa->dirty = true;
+	sadb_queue(a->sadb, sa, SA_ANNOUNCE);
 	sync_announce(a);
 }
 
@@ -91,7 +92,7 @@ static int record_outbound(struct agent *a, struct sa *sa, __u64 round)
 		       esl_lane_first(&sa->lanes.plan, round, sa->lanes.lane));
 	err = bpf_map_update_elem(a->pins.sa_out, &sa->key, &out, BPF_NOEXIST);
 	if (err) {
-		a->sadb->out[sa->index] = NULL;
+		sadb_give_index(a->sadb, sa);
 		return err;
 	}
 	sa->recorded = true;
@@ -125,6 +126,8 @@ static bool choose_plan(struct agent *a, struct sa *sa)
 	}
 	if (!sa->recorded || !sa->lanes.started)
 		sa->lanes.sticky = lane_plan_is_sticky(plan, &a->conf.lanes, sa->window);
+	if (sa->lanes.sticky)
+		sadb_queue(a->sadb, sa, SA_SENDERS);
 	return true;
 }
 
@@ -189,18 +192,15 @@ int sadb_on_step(sd_event_source *source, void *data)
 	struct sadb *db = a->sadb;
 	__u64 now = agent_now(), round;
 
-	db->behind = 0;
-	for (size_t i = 0; i < db->count; i++) {
-		struct sa *sa = db->all[i];
+	for (size_t left = db->work[SA_STEP].count; left; left--) {
+		struct sa *sa = sadb_unqueue(db, SA_STEP);
 
-		if (!sa->behind)
-			continue;
 		if (sa->present && !sa->broken && lane_step(&sa->lanes, is_idle(a, sa, now), &round))
 			jump(a, sa, round);
-		sa->behind = sa->present && !sa->broken && lane_is_behind(&sa->lanes);
-		db->behind += sa->behind;
+		if (sa->present && !sa->broken && lane_is_behind(&sa->lanes))
+			sadb_queue(db, sa, SA_STEP);
 	}
-	return sd_event_source_set_enabled(source, db->behind ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	return sd_event_source_set_enabled(source, db->work[SA_STEP].count ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 int sadb_announced(struct agent *a, const struct announced_round *r)
@@ -216,8 +216,8 @@ int sadb_announced(struct agent *a, const struct announced_round *r)
 	sa->outbound = true;
 	if (memcmp(&sa->lanes.plan, &r->lanes, sizeof(r->lanes)))
 		return -EPROTO;
-	if (lane_on_announced(&sa->lanes, r->round) && !sa->behind) {
-		sa->behind = true;
+	if (lane_on_announced(&sa->lanes, r->round)) {
+		sadb_queue(a->sadb, sa, SA_STEP);
 		sd_event_source_set_enabled(a->sadb->step, SD_EVENT_ONESHOT);
 	}
 	return 0;
@@ -234,11 +234,14 @@ void sadb_announce_all(struct agent *a)
 
 void sadb_find_senders(struct agent *a)
 {
-	for (size_t i = 0; i < a->sadb->count; i++) {
-		struct sa *sa = a->sadb->all[i];
+	for (size_t left = a->sadb->work[SA_SENDERS].count; left; left--) {
+		struct sa *sa = sadb_unqueue(a->sadb, SA_SENDERS);
 
-		if (sa->lanes.sticky && sa->present && sa->recorded &&
-		    lane_took_over(&sa->lanes, esl_load(&guard_of(a, sa)->top)))
+		/* Its plan may have become another one while it had no record. */
+		if (!sa->lanes.sticky)
+			continue;
+		sadb_queue(a->sadb, sa, SA_SENDERS);
+		if (sa->present && sa->recorded && lane_took_over(&sa->lanes, esl_load(&guard_of(a, sa)->top)))
 			mark_dirty(a, sa);
 	}
 }
@@ -256,15 +259,16 @@ static void put_round(struct agent *a, struct sa *sa, struct announced_round *r)
 size_t sadb_collect(struct agent *a, struct announced_round *rounds, bool page)
 {
 	struct sadb *db = a->sadb;
+	struct sa *sa;
 	size_t n = 0;
 
-	for (size_t i = 0; i < db->count && db->dirty && n < ESL_WIRE_ENTRIES_MAX; i++)
-		if (db->all[i]->dirty)
-			put_round(a, db->all[i], &rounds[n++]);
-	for (size_t i = 0; page && i < db->count && n < ESL_WIRE_ENTRIES_MAX; i++) {
-		struct sa *sa = db->all[db->page++ % db->count];
-
-		if (sa->lanes.started)
+	/* What went with a page meanwhile still queues. */
+	while (n < ESL_WIRE_ENTRIES_MAX && (sa = sadb_unqueue(db, SA_ANNOUNCE)))
+		if (sa->dirty)
+			put_round(a, sa, &rounds[n++]);
+	for (__u32 i = 0; page && i < db->out_end && n < ESL_WIRE_ENTRIES_MAX; i++) {
+		sa = db->out[db->page++ % db->out_end];
+		if (sa && sa->lanes.started)
 			put_round(a, sa, &rounds[n++]);
 	}
 	return n;

@@ -24,7 +24,7 @@ int sadb_restore(struct agent *a)
 		sa->index = out.index;
 		sa->lanes.plan = out.lanes;
 		sa->lanes.lane = out.lane;
-		a->sadb->out[out.index] = sa;
+		sadb_keep_index(a->sadb, sa);
 	}
 	for (prev = NULL; !bpf_map_get_next_key(a->pins.sa_in, prev, &key); prev = &key) {
 		if (bpf_map_lookup_elem(a->pins.sa_in, &key, &in) || in.index >= ESL_SA_MAX)
@@ -36,7 +36,7 @@ int sadb_restore(struct agent *a)
 		sa->index = in.index;
 		/* UINT64_MAX: shut, which is found again. */
 		sa->floor = in.floor_set && in.floor != UINT64_MAX ? in.floor : 0;
-		a->sadb->in_used[in.index] = true;
+		sadb_keep_index(a->sadb, sa);
 	}
 	return 0;
 }

@@ -260,7 +260,7 @@ int xfrm_list(struct xfrm *x, xfrm_handler handler, void *data)
 	return xfrm_transact(x, nlh, on_listed, &l);
 }
 
-static void put_aevent_id(struct nlmsghdr *nlh, const struct kernel_sa *sa)
+void xfrm_put_aevent_id(struct nlmsghdr *nlh, const struct kernel_sa *sa)
 {
 	struct xfrm_aevent_id *id = mnl_nlmsg_put_extra_header(nlh, sizeof(*id));
 
@@ -272,11 +272,16 @@ static void put_aevent_id(struct nlmsghdr *nlh, const struct kernel_sa *sa)
 		mnl_attr_put(nlh, XFRMA_MARK, sizeof(sa->mark), &sa->mark);
 }
 
+void xfrm_take_aevent(const struct nlmsghdr *nlh, struct kernel_sa *sa)
+{
+	parse_sa(nlh, sizeof(struct xfrm_aevent_id), sa);
+}
+
 static int on_counter(const struct nlmsghdr *nlh, void *data)
 {
 	if (nlh->nlmsg_type != XFRM_MSG_NEWAE)
 		return MNL_CB_OK;
-	parse_sa(nlh, sizeof(struct xfrm_aevent_id), data);
+	xfrm_take_aevent(nlh, data);
 	return MNL_CB_STOP;
 }
 
@@ -287,7 +292,7 @@ int xfrm_read_counter(struct xfrm *x, struct kernel_sa *sa)
 
 	nlh->nlmsg_type = XFRM_MSG_GETAE;
 	nlh->nlmsg_flags = NLM_F_REQUEST;
-	put_aevent_id(nlh, sa);
+	xfrm_put_aevent_id(nlh, sa);
 	return xfrm_transact(x, nlh, on_counter, sa);
 }
 
@@ -299,7 +304,7 @@ int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq)
 
 	nlh->nlmsg_type = XFRM_MSG_NEWAE;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE;
-	put_aevent_id(nlh, sa);
+	xfrm_put_aevent_id(nlh, sa);
 	if (sa->has_esn_state) {
 		struct kernel_sa copy = *sa;
 

@@ -83,13 +83,21 @@ int xfrm_list_policies(struct xfrm *x, xfrm_policy_handler handler, void *data);
 int xfrm_read_counter(struct xfrm *x, struct kernel_sa *sa);
 
 /*
+ * The same for count SAs, with few system calls.  errs: 0 or a negative errno for
+ * each.  Returns a negative errno where not all were asked.
+ */
+int xfrm_read_counters(struct xfrm *x, struct kernel_sa *const sas[], size_t count, int errs[]);
+
+/*
  * Set the outbound counter; the next packet gets oseq + 1.  Call it with a
  * freshly read sa only, and read the counter back: the kernel acknowledges a
  * replay attribute of the wrong kind without using it.
  */
 int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq);
 
-/* Between xfrm.c and xfrm_policy.c. */
+/* Between the parts. */
+void xfrm_put_aevent_id(struct nlmsghdr *nlh, const struct kernel_sa *sa);
+void xfrm_take_aevent(const struct nlmsghdr *nlh, struct kernel_sa *sa);
 int xfrm_policy_message(const struct nlmsghdr *nlh, xfrm_policy_handler handler, void *data);
 struct esl_addr xfrm_addr(const xfrm_address_t *a, __u16 family);
 int xfrm_transact(struct xfrm *x, struct nlmsghdr *nlh, mnl_cb_t cb, void *data);

@@ -43,6 +43,15 @@ $(B)/bench/bench: $(call obj,$(BENCH_SRC) $(WORLD_SRC))
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
+# The SAs of an agent, as they are linked into it, between real maps and an XFRM in memory.
+SCALE_SRC := $(wildcard selftests/scale/*.c) $(wildcard agent/sadb*.c) agent/settings.c agent/lanes.c \
+	     agent/switching.c agent/takeover.c loader/conf_table.c loader/guards.c
+SCALE_WRAP := bpf_map_lookup_elem bpf_map_update_elem bpf_map_delete_elem bpf_map_lookup_batch
+$(T)/scale: $(call obj,$(SCALE_SRC))
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(SCALE_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(shell $(PKGCONF) --libs libbpf libsystemd libcrypto)
+
 # The small programs of the tests themselves.
 $(T)/obj/drop.bpf.o: selftests/bench/drop.bpf.c
 $(T)/obj/probe.bpf.o: selftests/bpf/probe.bpf.c
@@ -79,7 +88,7 @@ $(T)/verifier/insns: $(call obj,selftests/verifier/insns.c)
 
 verifier-objects: $(VERIFIED:%=$(T)/verifier/%.bpf.o) $(T)/verifier/insns
 
-tests: $(T)/unit $(B)/dispatch-table $(T)/bpf $(B)/bench/bench $(B)/espalier-sim $(T)/audit
+tests: $(T)/unit $(B)/dispatch-table $(T)/bpf $(T)/scale $(B)/bench/bench $(B)/espalier-sim $(T)/audit
 
 check: deps
 	$(Q)$(MAKE) --no-print-directory all tests
@@ -96,6 +105,10 @@ check-bpf: deps
 check-sim: deps
 	$(Q)$(MAKE) --no-print-directory $(B)/espalier-sim
 	$(Q)selftests/check $(B) sim
+
+check-scale: deps
+	$(Q)$(MAKE) --no-print-directory $(T)/scale
+	$(Q)selftests/check $(B) scale
 
 check-verifier: deps
 	$(Q)$(MAKE) --no-print-directory verifier-objects
@@ -123,7 +136,7 @@ pure-objects: $(call obj,$(PURE_SRC))
 
 tests: pure-objects verifier-objects
 
-.PHONY: tests verifier-objects sim sim-long check check-unit check-sim check-bpf check-verifier check-pure check-model check-config check-cluster bench pure-objects
+.PHONY: tests verifier-objects sim sim-long check check-unit check-sim check-bpf check-scale check-verifier check-pure check-model check-config check-cluster bench pure-objects
 
 # The attacker and the traffic of the cluster scenarios.
 $(T)/replay $(T)/stream $(T)/encap $(T)/flood $(T)/harass: $(T)/%: $(B)/obj/selftests/cluster/lib/%.o
