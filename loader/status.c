@@ -15,6 +15,7 @@
 #include "error.h"
 #include "hold.h"
 #include "pins.h"
+#include "refused.h"
 #include "state.h"
 #include "status.h"
 
@@ -251,10 +252,11 @@ static json_t *status_json(const struct esl_conf *c)
 		add_sas(&pins, pins.sa_in, in_json, sas);
 		esl_pins_close(&pins);
 	}
-	j = json_pack("{si, si, sO, sO, so, so, so, so, so, so?}", "version", STATUS_VERSION, "member",
+	j = json_pack("{si, si, sO, sO, so, so, so, so, so, so, so?}", "version", STATUS_VERSION, "member",
 		      (int)c->member, "state", json_object_get(verdict, "state"), "why",
 		      json_object_get(verdict, "why"), "hold", hold_json(&r), "attachment",
-		      attachment_json(c, &r), "dispatch", dispatch, "counts", counts, "sas", sas, "agent", agent);
+		      attachment_json(c, &r), "dispatch", dispatch, "counts", counts, "refused",
+		      esl_refused(), "sas", sas, "agent", agent);
 	json_decref(verdict);
 	return j;
 }
