@@ -114,6 +114,9 @@ static void lead(struct agent *a)
 	__u32 leader = cluster_leader(&a->membership.cluster);
 	bool before = a->leader;
 
+	/* The same leader in another term has forgotten what was told in this one. */
+	if (a->membership.cluster.term != a->sadb->promote_term && leader == a->leader_id)
+		sadb_promote_lead(a);
 	if (leader == a->leader_id)
 		return;
 	if (leader == ESL_NO_MEMBER)
@@ -124,6 +127,7 @@ static void lead(struct agent *a)
 	a->leader = leader == a->conf.member;
 	a->membership.elections += leader != ESL_NO_MEMBER;
 	esl_store(&a->pins.config->leader, a->leader);
+	sadb_promote_lead(a);
 	if (leader != ESL_NO_MEMBER)
 		sadb_open(a);
 	if (a->leader && !before)
@@ -148,6 +152,8 @@ static bool act(struct agent *a, const struct cluster_actions *todo)
 	struct membership *m = &a->membership;
 	bool table = todo->publish && stamp_compare(&m->active.stamp, &cluster_table(&m->cluster)->stamp);
 
+	if (table || todo->plan)
+		sadb_promote_look(a);
 	if (table)
 		put_in_force(a, cluster_table(&m->cluster));
 	write_deadline(a);

@@ -292,6 +292,7 @@ int options_start(struct agent *a)
 	esl_store(&a->pins.config->leader, 0);
 	esl_store(&a->pins.config->changing, 1);
 	/* A change that nobody leads any more; and every floor holds in every slot. */
+	esl_phase_lead(config, false);
 	esl_phase_store(config, config->current & 1, ESL_PHASE_NONE);
 	memset(config->taken, 0xff, sizeof(config->taken));
 	s->hold_ns = agent_now();

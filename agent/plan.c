@@ -259,7 +259,7 @@ static void lead_prepare(struct agent *a, __u64 now)
 
 	if (s->done == PLAN_PREPARE)
 		return;
-	if (!s->version && !all_have(a, has_entered))
+	if (!s->version && (!all_have(a, has_entered) || sadb_promote_busy(a)))
 		return;
 	if (!s->version || !sadb_numbers_stand(a) || now - s->begin_ns > s->ahead_ns / 2)
 		choose_numbers(a, now);

@@ -8,6 +8,7 @@
  *     sadb_in.c       inbound: records, tops, floors
  *     sadb_seen.c     inbound: which are in use, and the kernel's tops of those
  *     sadb_switch.c   inbound: where a planned change switches
+ *     sadb_promote.c  inbound: new ones, until all members have them
  *     sadb_restore.c  the records that an earlier run left
  *
  * An outbound record is never removed or rewritten while the maps are pinned:
@@ -20,6 +21,7 @@
 #include "agent.h"
 #include "lanes.h"
 #include "quiet.h"
+#include "promote.h"
 #include "takeover.h"
 
 /* Thousands of SAs are there, and a few of them ask for work: those queue for it. */
@@ -71,6 +73,10 @@ struct sa {
 	__u64 heard_rate;		/* and numbers a second since the sample before */
 	__u64 switch_at;		/* as in the map; 0: none */
 	bool stopped;			/* below it nothing is accepted any more in slots that go */
+	struct promote promote;
+	bool arrived;			/* with this key, and promote knows of it */
+	bool elsewhere;			/* others told of it before it came here */
+	bool leads_alone;		/* leader: nobody else takes any of promote_below() */
 };
 
 struct sadb {
@@ -92,6 +98,11 @@ struct sadb {
 	size_t top_count;
 	struct announced_top numbers[ESL_SA_MAX];	/* leader: as last chosen */
 	size_t number_count;
+	sd_event_source *promote;
+	size_t promote_page;			/* where the next look begins */
+	__u64 promote_told_ns;
+	__u64 promote_term;			/* in which what was told holds */
+	__u64 promoted;				/* as leader */
 	struct ring_buffer *events;
 	sd_event_source *events_source;
 	sd_event_source *xfrm_source;
@@ -197,7 +208,23 @@ void sadb_mark_taken(struct agent *a, const struct takeover_slots *taken);
 /* Look at some of the floors, and take off those that the kernel's own window has left behind. */
 void sadb_clear_floors(struct agent *a);
 
+/* New SAs: this one came; another member leads, or this one; who may take part of them
+ * changed; member id started anew; it told of them; does a number wait to be reached? */
+void sadb_promote_arrived(struct agent *a, struct sa *sa);
+void sadb_promote_lead(struct agent *a);
+void sadb_promote_look(struct agent *a);
+void sadb_promote_forget(struct agent *a, __u32 id);
+void sadb_promote_heard(struct agent *a, __u32 id, const struct announcement *m);
+bool sadb_promote_busy(const struct agent *a);
+
 /* Between the parts. */
+int sadb_promote_start(struct agent *a);
+/* A record that an earlier run left. */
+void sadb_promote_restored(struct sa *sa, __u64 leader_below);
+/* As struct sa's floor; UINT64_MAX: nothing is accepted. */
+__u64 sadb_promote_floor(const struct agent *a, const struct sa *sa);
+/* Does this member, as leader, take numbers of all slots? */
+bool sadb_promote_takes(const struct agent *a, const struct sa *sa);
 struct sa *sadb_find(struct sadb *db, const struct esl_sa_key *key);
 struct sa *sadb_find_or_add(struct sadb *db, const struct esl_sa_key *key);
 /* The lowest index that is free. */

@@ -24,14 +24,21 @@ static bool is_shut(struct agent *a, struct sa *sa)
 	       sa->floor - sa->kernel.seq >= 1U << 31;
 }
 
+static __u64 max64(__u64 x, __u64 y)
+{
+	return x > y ? x : y;
+}
+
 static int write_record(struct agent *a, struct sa *sa)
 {
 	bool shut = is_shut(a, sa);
-	__u64 floor = sa->stopped && sa->switch_at > sa->floor ? sa->switch_at - 1 : sa->floor;
+	__u64 stop = sa->stopped && sa->switch_at ? sa->switch_at - 1 : 0;
+	__u64 floor = max64(max64(sa->floor, stop), sadb_promote_floor(a, sa));
 	struct esl_sa_in in = { .index = sa->index,
 				.floor_set = !!floor,
 				.floor = shut ? UINT64_MAX : floor,
-				.switch_at = sa->switch_at };
+				.switch_at = sa->switch_at,
+				.leader_below = promote_below(&sa->promote) };
 
 	if (shut)
 		say(LOG_ERR, "inbound SA 0x%08x: others are more than 2^31 numbers ahead: nothing is accepted before it is rekeyed",
@@ -65,11 +72,6 @@ static void set_floor(struct agent *a, struct sa *sa, __u64 floor)
 	sadb_write_inbound(a, sa);
 }
 
-static __u64 max64(__u64 x, __u64 y)
-{
-	return x > y ? x : y;
-}
-
 void sadb_open_inbound(struct agent *a, struct sa *sa)
 {
 	int err;
@@ -79,7 +81,8 @@ void sadb_open_inbound(struct agent *a, struct sa *sa)
 	/* What was told before the kernel had the SA, or had it before: an IKE daemon
 	 * deletes and adds it with the same key when an address changes. */
 	sa->floor = max64(sa->floor, sa->heard_top);
-	if (sa->floor)
+	sadb_promote_arrived(a, sa);
+	if (sa->floor || sadb_promote_floor(a, sa))
 		sadb_mark_taken(a, NULL);
 	err = sadb_take_index(a->sadb, sa);
 	/* The count may be of another SA that had the index before. */
@@ -93,6 +96,9 @@ void sadb_open_inbound(struct agent *a, struct sa *sa)
 		say(LOG_ERR, "inbound SA 0x%08x: no record: %s", sa->key.spi, strerror(-err));
 	else
 		sa->recorded = true;
+	/* The leader takes it from now on. */
+	if (sa->recorded && sa->promote.state != PROMOTE_DONE)
+		sadb_promote_look(a);
 }
 
 void sadb_close_inbound(struct agent *a, struct sa *sa)
@@ -107,6 +113,8 @@ void sadb_close_inbound(struct agent *a, struct sa *sa)
 void sadb_new_key(struct sa *sa)
 {
 	sa->floor = sa->heard_top = sa->heard_epoch = sa->switch_at = 0;
+	sa->promote = (struct promote){};
+	sa->arrived = sa->elsewhere = sa->leads_alone = false;
 }
 
 int sadb_read_tops(struct agent *a)
@@ -129,9 +137,12 @@ int sadb_read_tops(struct agent *a)
 
 void sadb_heard_top(struct agent *a, const struct announced_top *t, __u32 epoch, bool raise)
 {
-	struct sa *sa = t->top ? sadb_find_or_add(a->sadb, &t->key) : NULL;
+	struct sa *sa = sadb_find_or_add(a->sadb, &t->key);
 
 	if (!sa || sa->outbound)
+		return;
+	sa->elsewhere |= !sa->arrived;
+	if (!t->top)
 		return;
 	sa->heard_epoch = epoch;
 	sa->heard_top = max64(sa->heard_top, t->top);
@@ -199,9 +210,12 @@ void sadb_tell_active(struct agent *a)
 
 void sadb_heard_active(struct agent *a, const struct announced_top *t)
 {
-	struct sa *sa = t->top ? sadb_find(a->sadb, &t->key) : NULL;
+	struct sa *sa = sadb_find_or_add(a->sadb, &t->key);
 
 	if (!sa || sa->outbound)
+		return;
+	sa->elsewhere |= !sa->arrived;
+	if (!t->top)
 		return;
 	sa->heard_top = max64(sa->heard_top, t->top);
 	sa->heard_ns = agent_now();
@@ -235,7 +249,8 @@ void sadb_take_over(struct agent *a, const struct takeover_slots *taken)
 	for (size_t i = 0; i < a->sadb->count; i++) {
 		struct sa *sa = a->sadb->all[i];
 
-		if (!sa->outbound && sa->recorded)
+		/* What it takes alone it took before. */
+		if (!sa->outbound && sa->recorded && !sadb_promote_takes(a, sa))
 			set_floor(a, sa, sadb_unplanned_floor(a, sa));
 	}
 }
@@ -249,10 +264,13 @@ static bool is_any_taken(const struct agent *a)
 	return any;
 }
 
-static bool has_floors(const struct sadb *db)
+static bool has_floors(const struct agent *a)
 {
+	const struct sadb *db = a->sadb;
+
 	for (size_t i = 0; i < db->count; i++)
-		if (!db->all[i]->outbound && (db->all[i]->floor || db->all[i]->stopped))
+		if (!db->all[i]->outbound &&
+		    (db->all[i]->floor || db->all[i]->stopped || sadb_promote_floor(a, db->all[i])))
 			return true;
 	return false;
 }
@@ -274,6 +292,6 @@ void sadb_clear_floors(struct agent *a)
 			set_floor(a, sa, 0);
 	}
 	/* What was taken before has been seen since, or was never used. */
-	if (is_any_taken(a) && !a->change.holding && !has_floors(db))
+	if (is_any_taken(a) && !a->change.holding && !has_floors(a))
 		memset(a->pins.config->taken, 0, sizeof(a->pins.config->taken));
 }

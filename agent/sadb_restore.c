@@ -37,6 +37,7 @@ int sadb_restore(struct agent *a)
 		/* UINT64_MAX: shut, which is found again. */
 		sa->floor = in.floor_set && in.floor != UINT64_MAX ? in.floor : 0;
 		sadb_keep_index(a->sadb, sa);
+		sadb_promote_restored(sa, in.leader_below);
 	}
 	return 0;
 }

@@ -28,10 +28,12 @@ static __u64 known_rate(const struct sa *sa, __u64 now)
 	return own > heard ? own : heard;
 }
 
-/* Without a replay window nothing is remembered, and nothing can be accepted twice. */
+/* Without a replay window nothing is remembered, and nothing can be accepted twice.
+ * A new SA is the leader's, whatever the table. */
 static bool has_number(const struct sa *sa)
 {
-	return !sa->outbound && sa->recorded && sa->present && sa->kernel.replay_window;
+	return !sa->outbound && sa->recorded && sa->present && sa->kernel.replay_window &&
+	       sa->promote.state == PROMOTE_DONE;
 }
 
 int sadb_choose_numbers(struct agent *a, __u64 ahead_ns)
@@ -155,7 +157,7 @@ void sadb_switch_floors(struct agent *a, bool stopped)
 		struct sa *sa = a->sadb->all[i];
 		__u64 floor = sa->switch_at - 1;
 
-		if (sa->outbound || !sa->recorded)
+		if (sa->outbound || !sa->recorded || sadb_promote_takes(a, sa))
 			continue;
 		/* It came when numbers had been chosen. */
 		if (!sa->switch_at)

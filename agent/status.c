@@ -100,6 +100,16 @@ static void add_lanes(const struct agent *a, const struct sa *sa, json_t *o)
 	json_object_set_new(o, "bound", json_integer((json_int_t)g->bound));
 }
 
+static void add_inbound(const struct sa *sa, json_t *o)
+{
+	static const char *const names[] = { [PROMOTE_DONE] = "done", [PROMOTE_NEW] = "new", [PROMOTE_AT] = "at" };
+
+	json_object_set_new(o, "floor", json_integer((json_int_t)sa->floor));
+	json_object_set_new(o, "promotion", json_string(names[sa->promote.state]));
+	json_object_set_new(o, "promotion_number", json_integer((json_int_t)sa->promote.number));
+	json_object_set_new(o, "leads_alone", json_boolean(sa->leads_alone));
+}
+
 static void add_sa(const struct sa *sa, void *data)
 {
 	struct collect *c = data;
@@ -120,7 +130,7 @@ static void add_sa(const struct sa *sa, void *data)
 	if (sa->outbound)
 		add_lanes(c->agent, sa, o);
 	else
-		json_object_set_new(o, "floor", json_integer((json_int_t)sa->floor));
+		add_inbound(sa, o);
 	json_array_append_new(c->list, o);
 }
 

@@ -161,6 +161,8 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 	snprintf(o->difference, sizeof(o->difference), "%s", differs ? differs : "");
 	if (!differs && m->windows != a->sync.own.windows && m->windows != o->windows)
 		say(LOG_WARNING, "member %u knows other replay windows of peers: new SAs wait", o->id);
+	if (o->boot != m->boot)
+		sadb_promote_forget(a, o->id);
 	o->boot = m->boot;
 	o->flags = m->flags;
 	o->epoch = m->options.epoch;
@@ -183,6 +185,8 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 			sadb_heard_active(a, &m->tops[n]);
 		if (m->kind == ESL_WIRE_ACTIVE && m->flags & ESL_WIRE_STOPPED)
 			o->stopped = m->plan;
+		if (m->kind == ESL_WIRE_PROMOTIONS)
+			sadb_promote_heard(a, o->id, m);
 		if (m->kind == ESL_WIRE_SESSIONS)
 			session_heard(a, m);
 	}

@@ -15,6 +15,7 @@ static const struct {
 	[ESL_WIRE_ACTIVE] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_NUMBERS] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_MARKS] = { sizeof(struct esl_wire_mark), ESL_WIRE_MARKS_MAX },
+	[ESL_WIRE_PROMOTIONS] = { sizeof(struct esl_wire_promotion), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_SESSIONS] = { sizeof(struct esl_wire_session), ESL_WIRE_SESSIONS_MAX },
 };
 
@@ -60,6 +61,17 @@ static void encode_mark(const struct switching_mark *m, __u8 *buf)
 	memcpy(buf, &mark, sizeof(mark));
 }
 
+static void encode_promotion(const struct announced_promotion *p, __u8 *buf)
+{
+	struct esl_wire_promotion e = { .spi = htobe32(p->key.spi),
+					.protocol = (__u8)p->key.protocol,
+					.state = (__u8)p->state,
+					.number = htobe64(p->number) };
+
+	memcpy(e.daddr, p->key.daddr.byte, sizeof(e.daddr));
+	memcpy(buf, &e, sizeof(e));
+}
+
 static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
 {
 	const struct announced_round *r = &a->rounds[i];
@@ -89,6 +101,9 @@ static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
 		break;
 	case ESL_WIRE_MARKS:
 		encode_mark(&a->marks[i], buf);
+		break;
+	case ESL_WIRE_PROMOTIONS:
+		encode_promotion(&a->promotions[i], buf);
 		break;
 	default:
 		session = (struct esl_wire_session){ .hash = htobe64(a->sessions[i].hash),
@@ -185,6 +200,24 @@ static bool decode_top(const __u8 *buf, struct announced_top *t)
 	return key_valid(&t->key);
 }
 
+/* Only numbers from which on, or up to which, something holds are told. */
+static bool decode_promotion(const __u8 *buf, struct announced_promotion *p)
+{
+	struct esl_wire_promotion e;
+
+	memcpy(&e, buf, sizeof(e));
+	memcpy(p->key.daddr.byte, e.daddr, sizeof(e.daddr));
+	p->key.spi = be32toh(e.spi);
+	p->key.protocol = e.protocol;
+	p->number = be64toh(e.number);
+	if (!key_valid(&p->key) || e.state >= ESL_PROMOTION_STATES)
+		return false;
+	p->state = e.state;
+	if (e.state == ESL_PROMOTION_NONE || e.state == ESL_PROMOTION_HAVE)
+		return !p->number;
+	return e.state != ESL_PROMOTION_AT || p->number;
+}
+
 static bool decode_session(const __u8 *buf, struct announced_session *s, __u64 members)
 {
 	struct esl_wire_session e;
@@ -219,6 +252,8 @@ static bool decode_entry(const __u8 *buf, struct announcement *a, size_t i)
 		return decode_top(buf, &a->tops[i]) && a->tops[i].top;
 	case ESL_WIRE_MARKS:
 		return decode_mark(buf, &a->marks[i]);
+	case ESL_WIRE_PROMOTIONS:
+		return decode_promotion(buf, &a->promotions[i]);
 	default:
 		return decode_session(buf, &a->sessions[i], a->members);
 	}
@@ -234,8 +269,8 @@ static void decode_options(const struct esl_wire_header *h, struct options *o)
 		o->weight[i] = be16toh(h->weight[i]);
 }
 
-/* Tops are told for an epoch, numbers and marks for a plan, in pages; nothing else
- * has pages. */
+/* Tops are told for an epoch, numbers and marks for a plan, in pages; promotions in
+ * a term. Nothing else has pages. */
 static bool pages_valid(const struct announcement *a)
 {
 	if (a->acked > a->options.epoch)
@@ -248,6 +283,8 @@ static bool pages_valid(const struct announcement *a)
 		return a->plan && a->snapshot && a->page < a->pages && a->pages <= ESL_WIRE_PAGES_MAX;
 	if (a->kind == ESL_WIRE_MARKS)
 		return a->plan && !a->snapshot && a->page < a->pages && a->pages <= ESL_SWITCH_RECORDS;
+	if (a->kind == ESL_WIRE_PROMOTIONS)
+		return a->snapshot && !a->page && !a->pages;
 	return !a->snapshot && !a->page && !a->pages;
 }
 

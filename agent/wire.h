@@ -27,6 +27,12 @@ struct announced_top {
 	__u64 top;
 };
 
+struct announced_promotion {
+	struct esl_sa_key key;
+	enum esl_wire_promotion_state state;
+	__u64 number;
+};
+
 struct announced_session {
 	__u64 hash;
 	__u8 member;
@@ -56,6 +62,7 @@ struct announcement {
 		struct announced_round rounds[ESL_WIRE_ENTRIES_MAX];
 		struct announced_top tops[ESL_WIRE_ENTRIES_MAX];
 		struct announced_session sessions[ESL_WIRE_SESSIONS_MAX];
+		struct announced_promotion promotions[ESL_WIRE_ENTRIES_MAX];
 		struct switching_mark marks[ESL_WIRE_MARKS_MAX];
 	};
 };

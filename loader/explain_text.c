@@ -295,7 +295,7 @@ static void print_heir(int *n, const struct esl_world *w, const struct esl_accou
 {
 	__u32 heir = esl_slot_owner(esl_phase_next(&w->config, esl_phase(&w->config)), a->slot);
 
-	if (w->config.switching != ESL_PHASE_NONE && heir != owner && heir != ESL_NO_MEMBER)
+	if (esl_phase_switching(esl_phase(&w->config)) != ESL_PHASE_NONE && heir != owner && heir != ESL_NO_MEMBER)
 		step(n, "next", "slot %u goes to member %u, from the number on at which its SA switches", a->slot,
 		     heir);
 }

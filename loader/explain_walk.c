@@ -110,6 +110,25 @@ static int decide_solicitation(const struct esl_config *c, const struct esl_acco
 	return ESL_ND_ANSWERED;
 }
 
+/* What an owner sees in the record: a new SA's numbers are the leader's. */
+static bool is_leaders(struct esl_witness *m, const struct esl_account *a, int reason)
+{
+	const struct esl_sa_in *sa;
+	struct esl_sa_key key;
+	struct esl_number n;
+	const __u32 *w;
+
+	if (m->config.leader || (reason != ESL_OWNED_ESP && reason != ESL_OWNED_AH && reason != ESL_OWNED_NATT))
+		return false;
+	w = esl_spi_seq(&a->p, esl_owned_kind(reason));
+	if (!w)
+		return false;
+	n = esl_number(w, esl_owned_kind(reason));
+	key = esl_sa_key(&a->p, esl_ntohl(n.spi), n.protocol);
+	sa = esl_tables_sa(&m->tables, &key);
+	return sa && esl_is_leaders(sa->leader_below, esl_ntohl(n.seq));
+}
+
 /* A frame on the cluster MAC. */
 static int decide_cluster(struct esl_walk *walk, __u32 i, struct esl_account *a)
 {
@@ -123,6 +142,8 @@ static int decide_cluster(struct esl_walk *walk, __u32 i, struct esl_account *a)
 	if (a->parsed)
 		return a->parsed;
 	reason = esl_decide(&m->config, a->role, &a->p, &m->tables);
+	if (is_leaders(m, a, reason))
+		return ESL_UNPROMOTED;
 	if (reason == ESL_ND_LEADER)
 		return decide_solicitation(&m->config, a);
 	if (reason == ESL_OWNED_FRAGMENT) {
@@ -297,6 +318,7 @@ int esl_walk_begin(struct esl_walk *walk, const struct esl_world *w, __u32 side)
 		m->config = w->config;
 		m->config.member = w->ids[i];
 		m->config.leader = w->ids[i] == w->leader;
+		esl_phase_lead(&m->config, m->config.leader);
 		/* What the others took over is not known here. */
 		if (w->ids[i] != w->config.member)
 			memset(m->config.taken, 0, sizeof(m->config.taken));

@@ -213,7 +213,7 @@ static void find_members(struct esl_world *w)
 {
 	__u64 bits = members_of(table_of(w));
 
-	if (w->config.switching != ESL_PHASE_NONE)
+	if (esl_phase_switching(esl_phase(&w->config)) != ESL_PHASE_NONE)
 		bits |= members_of(&w->config.table[~w->config.current & 1]);
 	w->count = 0;
 	for (__u8 id = 0; id < ESL_MEMBERS_MAX; id++)
@@ -245,7 +245,7 @@ static int override(struct esl_world *w, const struct esl_explain *o, char *erro
 	/* Other members or another scheme: another world than the one that changes. */
 	if (o->id_count || o->scheme >= 0 || o->burst_shift >= 0)
 		w->config.switching = ESL_PHASE_NONE;
-	if (w->config.switching != ESL_PHASE_NONE)
+	if (esl_phase_switching(esl_phase(&w->config)) != ESL_PHASE_NONE)
 		assume(w, "a planned change is under way, and every member as far with it as member %u; "
 			  "plain packets are shown by the table that still holds", w->config.member);
 	if (o->id_count)

@@ -93,7 +93,7 @@ struct esl_config {
 	__u64 deadline_ns;	/* forward before it only; 0: silent */
 	/* These two are one word for reader and writer: esl_phase(). */
 	__u32 current;		/* 0 or 1: which of the tables holds */
-	__u32 switching;	/* enum esl_phase; not NONE: the other table is the next one */
+	__u32 switching;	/* enum esl_phase; not NONE: the other table is the next one. ESL_PHASE_LEADS */
 	__u32 leader;		/* 1: this member is the leader */
 	__u32 policies;		/* entries of espalier_policies; 0: it is not looked up */
 	__u32 changing;		/* 1: owned IPsec packets are dropped: the outside scheme changes */
@@ -126,6 +126,8 @@ struct esl_sa_in {
 	__u64 floor;		/* no number at or below is accepted in a slot of esl_config.taken */
 	__u64 switch_at;	/* in a planned change the first number that follows the next
 				 * table; 0: none yet, all follow the current one */
+	__u64 leader_below;	/* a new SA: the leader alone takes numbers below it, in any slot;
+				 * 0: none, UINT64_MAX: all */
 };
 
 struct esl_sa_seq {
@@ -203,15 +205,29 @@ esl_inline __u64 esl_phase(const struct esl_config *c)
 	return *(const volatile esl_wide *)&c->current;
 }
 
-/* current: 0 or 1, the table that holds from now on. */
+/* current: 0 or 1, the table that holds from now on. One writer, the agent. */
 esl_inline void esl_phase_store(struct esl_config *c, __u32 current, enum esl_phase switching)
 {
-	*(volatile esl_wide *)&c->current = (__u64)switching << 32 | current;
+	__u64 leads = esl_phase(c) >> 32 & ESL_PHASE_LEADS;
+
+	*(volatile esl_wide *)&c->current = (leads | switching) << 32 | current;
+}
+
+esl_inline void esl_phase_lead(struct esl_config *c, bool leads)
+{
+	__u64 bit = (__u64)ESL_PHASE_LEADS << 32, phase = esl_phase(c);
+
+	*(volatile esl_wide *)&c->current = leads ? phase | bit : phase & ~bit;
 }
 
 esl_inline enum esl_phase esl_phase_switching(__u64 phase)
 {
-	return (enum esl_phase)(phase >> 32);
+	return (enum esl_phase)(phase >> 32 & ~ESL_PHASE_LEADS);
+}
+
+esl_inline bool esl_phase_leads(__u64 phase)
+{
+	return phase >> 32 & ESL_PHASE_LEADS;
 }
 
 /* At once: a verifier that saw the index put aside would not know its bounds. */
@@ -263,7 +279,7 @@ ESL_STATIC_ASSERT(offsetof(struct esl_config, current) % 8 == 0 &&
 			  offsetof(struct esl_config, switching) == offsetof(struct esl_config, current) + 4,
 		  "table and phase in one word");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_key) == 24, "SA key");
-ESL_STATIC_ASSERT(sizeof(struct esl_sa_in) == 24, "inbound SA");
+ESL_STATIC_ASSERT(sizeof(struct esl_sa_in) == 32, "inbound SA");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_seq) == 24, "sequence record");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_out) == 16, "outbound SA");
 ESL_STATIC_ASSERT(sizeof(struct esl_frag_key) == 40, "fragment key");

@@ -4,7 +4,8 @@
  * cluster MAC, from the packet and the pinned configuration: no per-SA
  * look-up, no atomic, no clock.  DESIGN: "A packet's way", 1 to 7.  Only while
  * a change is planned (switch.h), and only where it gives the packet's slot to
- * this member or takes it away, the SA's record is looked up.
+ * this member or takes it away, the SA's record is looked up; and at the leader,
+ * while there are SAs that not all members have.
  *
  * Some schemes need more than the packet.  Whoever includes this header says
  * where that lies, by the functions below: the BPF program in maps, host
@@ -94,25 +95,39 @@ esl_inline __u32 esl_number_slot(const struct esl_config *c, const struct esl_pa
 	return esl_slot_esp(&c->key, n->spi, esl_daddr_word(p), esl_ntohl(n->seq), t->esp_shift);
 }
 
+/* Is this a number that the leader alone takes?  below: esl_sa_in.leader_below;
+ * seq: host byte order. */
+esl_inline bool esl_is_leaders(__u64 below, __u32 seq)
+{
+	return below && (below == ~0ULL || esl_seq_extend(seq, below) < below);
+}
+
 /* Owner of the packet p, or of that of which p is a part, with this number: a
  * member id, ESL_NO_MEMBER, or ESL_BETWEEN. */
 esl_inline __u32 esl_owner_ipsec(const struct esl_config *c, const struct esl_packet *p,
 				 const struct esl_number *n, __u64 phase, struct esl_tables *tables)
 {
 	const struct esl_table *t = esl_phase_table(c, phase), *next;
-	__u32 owner = esl_slot_owner(t, esl_number_slot(c, p, n, t)), heir;
+	__u32 owner = esl_slot_owner(t, esl_number_slot(c, p, n, t)), heir = owner;
 	const struct esl_sa_in *sa;
 	struct esl_sa_key key;
 
-	if (esl_phase_switching(phase) == ESL_PHASE_NONE)
+	if (phase <= 1)
 		return owner;
-	next = esl_phase_next(c, phase);
-	heir = esl_slot_owner(next, esl_number_slot(c, p, n, next));
-	if (owner == heir || (owner != c->member && heir != c->member))
+	if (esl_phase_switching(phase) != ESL_PHASE_NONE) {
+		next = esl_phase_next(c, phase);
+		heir = esl_slot_owner(next, esl_number_slot(c, p, n, next));
+	}
+	if (!esl_phase_leads(phase) && (owner == heir || (owner != c->member && heir != c->member)))
 		return owner;
 	key = esl_sa_key(p, esl_ntohl(n->spi), n->protocol);
 	sa = esl_tables_sa(tables, &key);
-	if (!sa || !sa->switch_at || esl_seq_extend(esl_ntohl(n->seq), sa->switch_at) < sa->switch_at)
+	if (!sa)
+		return owner;
+	if (esl_phase_leads(phase) && esl_is_leaders(sa->leader_below, esl_ntohl(n->seq)))
+		return c->member;
+	if (owner == heir || (owner != c->member && heir != c->member) || !sa->switch_at ||
+	    esl_seq_extend(esl_ntohl(n->seq), sa->switch_at) < sa->switch_at)
 		return owner;
 	return esl_phase_switching(phase) == ESL_PHASE_SWITCH ? heir : ESL_BETWEEN;
 }
@@ -342,6 +357,8 @@ esl_inline __u32 esl_frag_owner(const struct esl_config *c, const struct esl_pac
 		return ESL_FRAG_OTHER;
 	key = esl_sa_key(p, esl_ntohl(n.spi), n.protocol);
 	sa = esl_tables_sa(tables, &key);
+	if (sa && esl_is_leaders(sa->leader_below, esl_ntohl(n.seq)) && !esl_phase_leads(phase))
+		return ESL_FRAG_OTHER;
 	if (sa && esl_below_floor(sa, esl_ntohl(n.seq)) &&
 	    esl_is_taken(c, esl_number_slot(c, p, &n, esl_phase_table(c, phase))))
 		return ESL_FRAG_OTHER;

@@ -42,6 +42,7 @@
 	X(ARP_OTHER, "arp_other", OTHER, "ARP about a cluster address, the leader answers")         \
 	X(ND_OTHER, "nd_other", OTHER, "neighbour solicitation for a cluster address, the leader answers") \
 	X(LOCAL_OTHER, "local_other", OTHER, "for a cluster address itself, the leader takes it")   \
+	X(UNPROMOTED, "unpromoted", OTHER, "IPsec packet of a new SA: the leader takes it until all members have it") \
 	X(DEADLINE, "deadline", DROP, "owned, but the agent has not renewed the deadline")          \
 	X(CHANGING, "changing", DROP, "owned IPsec packet while the cluster changes its outside scheme") \
 	X(SWITCHING, "switching", DROP, "IPsec packet that its old owner takes no longer and its new one not yet") \

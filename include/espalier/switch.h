@@ -44,6 +44,14 @@ enum esl_phase {
 };
 
 /*
+ * Beside the phase, in the same word: this member leads, and there are SAs of
+ * which it takes numbers in all slots, because not all members have them yet
+ * (esl_sa_in.leader_below).  So only then, and only here, such an SA is looked
+ * up before the owner of a packet is known; who owns a packet looks anyway.
+ */
+#define ESL_PHASE_LEADS 0x100
+
+/*
  * Markers are of eight levels.  One packet in 16 is one; of these, three in
  * four are of level 0, three in four of the others of level 1, and so on:
  * at any rate of packets there is a level of which the newest marker is older

@@ -19,7 +19,7 @@
 #include "types.h"
 
 #define ESL_WIRE_MAGIC 0x4573506cU	/* "EsPl" */
-#define ESL_WIRE_MAJOR 4
+#define ESL_WIRE_MAJOR 5
 #define ESL_WIRE_MINOR 0
 #define ESL_WIRE_ENTRIES_MAX 32		/* rounds or tops */
 #define ESL_WIRE_SESSIONS_MAX 100
@@ -42,7 +42,19 @@ enum esl_wire_kind {
 	/* What the leader tells of a planned change, until all have it: */
 	ESL_WIRE_NUMBERS,	/* esl_wire_top: the first number by the next table */
 	ESL_WIRE_MARKS,		/* esl_wire_mark: where plain packets begin to follow it */
+	ESL_WIRE_PROMOTIONS,	/* esl_wire_promotion: inbound SAs that not all members have yet */
 	ESL_WIRE_KINDS
+};
+
+/* Of a new inbound SA (agent/promote.h).  The leader says ASK, AT and DONE; what
+ * the others say is the answer, or told without being asked while not DONE. */
+enum esl_wire_promotion_state {
+	ESL_PROMOTION_ASK,	/* it has the SA, and authenticated up to number; 0: nothing */
+	ESL_PROMOTION_NONE,	/* it has not; number 0 */
+	ESL_PROMOTION_HAVE,	/* it has, and takes none of it; number 0 */
+	ESL_PROMOTION_AT,	/* from number on by the table, below it the leader alone */
+	ESL_PROMOTION_DONE,	/* by the table; none at or below number, 0: of all */
+	ESL_PROMOTION_STATES
 };
 
 /* Every kind says who the sender is, how it is set up, and by which options it
@@ -65,7 +77,8 @@ struct esl_wire_header {
 	__u8 marker_shift;	/* log2 of the markers' distance */
 	__u32 epoch;
 	__u32 acked;		/* tops were read for this epoch; 0: for none */
-	__u32 snapshot;		/* tops, numbers: pages of one snapshot belong together; else 0 */
+	__u32 snapshot;		/* tops, numbers: pages of one snapshot belong together; promotions: the
+				 * upper half of the term that the sender leads or follows; else 0 */
 	__u16 page;		/* tops, numbers, marks: from 0; else 0 */
 	__u16 pages;		/* the same: how many, 1 or more; else 0 */
 	__u32 plan;		/* epoch of the next table that the sender prepares for; 0: none */
@@ -99,6 +112,15 @@ struct esl_wire_top {
 	__u64 top;
 };
 
+struct esl_wire_promotion {
+	__u8 daddr[16];
+	__u32 spi;
+	__u8 protocol;
+	__u8 state;		/* enum esl_wire_promotion_state */
+	__u8 reserved[2];
+	__u64 number;
+};
+
 struct esl_wire_session {
 	__u64 hash;
 	__u8 member;
@@ -121,6 +143,7 @@ ESL_STATIC_ASSERT(offsetof(struct esl_wire_header, members) == 40, "wire header"
 ESL_STATIC_ASSERT(offsetof(struct esl_wire_header, weight) == 128, "wire header");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_entry) == 32, "wire entry");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_top) == sizeof(struct esl_wire_entry), "wire top");
+ESL_STATIC_ASSERT(sizeof(struct esl_wire_promotion) == sizeof(struct esl_wire_entry), "wire promotion");
 ESL_STATIC_ASSERT(ESL_WIRE_SESSIONS_MAX * sizeof(struct esl_wire_session) <=
 			  ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry),
 		  "wire sessions");

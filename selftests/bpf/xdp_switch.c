@@ -136,9 +136,53 @@ static const struct number_row {
 	{ "an unknown phase, slot lost", LOST, (enum esl_phase)7, AT, OURS, ESL_SWITCHING },
 };
 
+/* Slots are all this member's, or all another one's. */
+static const struct leader_row {
+	const char *name;
+	bool mine, leads;
+	__u64 leader_below;
+	int below, from;	/* AT - 1, AT */
+} leader_rows[] = {
+	{ "promoted, own slot", true, false, 0, OURS, OURS },
+	{ "promoted, another's slot, leader", false, true, 0, THEIRS, THEIRS },
+	{ "new, own slot", true, false, ~0ULL, ESL_UNPROMOTED, ESL_UNPROMOTED },
+	{ "new, own slot, leader", true, true, ~0ULL, OURS, OURS },
+	{ "new, another's slot", false, false, ~0ULL, THEIRS, THEIRS },
+	{ "new, another's slot, leader", false, true, ~0ULL, OURS, OURS },
+	{ "from a number on, own slot", true, false, AT, ESL_UNPROMOTED, OURS },
+	{ "from a number on, own slot, leader", true, true, AT, OURS, OURS },
+	{ "from a number on, another's slot", false, false, AT, THEIRS, THEIRS },
+	{ "from a number on, another's slot, leader", false, true, AT, OURS, THEIRS },
+};
+
 static int reason_of(const struct way *w, int row)
 {
 	return row == OURS ? w->owned : row == THEIRS ? w->foreign : row;
+}
+
+/* A new SA: the leader alone takes it, with a change under way too. */
+static void test_leaders(struct drive *d, const struct way *w, enum esl_phase phase)
+{
+	for (size_t i = 0; i < sizeof(leader_rows) / sizeof(leader_rows[0]); i++) {
+		const struct leader_row *r = &leader_rows[i];
+		struct frame_spec below = numbered(w, (__u32)AT - 1), at = numbered(w, (__u32)AT);
+		struct esl_sa_in sa = { .index = 2, .leader_below = r->leader_below };
+		struct esl_config c;
+		char name[160];
+
+		world_sa_all(d->obj, SPI, &sa);
+		/* Without a number of its own the SA changes owners with the table only. */
+		set_phase(d, r->mine ? LOST : GAINED, phase, 0);
+		c = world_read_config(d->obj);
+		esl_phase_lead(&c, r->leads);
+		world_write_config(d->obj, &c);
+		snprintf(name, sizeof(name), "%s, below, phase %d, %s", r->name, phase, w->name);
+		expect(d, name, &below, reason_of(w, r->below));
+		snprintf(name, sizeof(name), "%s, from it on, phase %d, %s", r->name, phase, w->name);
+		expect(d, name, &at, reason_of(w, r->from));
+		esl_phase_lead(&c, false);
+		world_write_config(d->obj, &c);
+	}
 }
 
 static void test_numbers(struct drive *d, const struct way *w, __u8 shift)
@@ -433,6 +477,8 @@ void test_xdp_switch(struct drive *d)
 		test_taken(d, &ways[i], true);
 		for (size_t k = 0; k < sizeof(shifts); k++)
 			test_numbers(d, &ways[i], shifts[k]);
+		for (int phase = ESL_PHASE_NONE; phase <= ESL_PHASE_SWITCH; phase++)
+			test_leaders(d, &ways[i], phase);
 	}
 	test_unknown(d);
 	test_fragments(d);

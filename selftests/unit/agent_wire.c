@@ -35,6 +35,10 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 			a.rounds[i] = (struct announced_round){ key, { 3, 6, 0 }, 1ULL << (i % 40) };
 		else if (kind == ESL_WIRE_MARKS)
 			a.marks[i] = (struct switching_mark){ i % ESL_ROLES, 1000 + (__u32)i, { ~0ULL - i, [7] = i } };
+		else if (kind == ESL_WIRE_PROMOTIONS)
+			a.promotions[i] = (struct announced_promotion){ key, i % ESL_PROMOTION_STATES,
+				i % ESL_PROMOTION_STATES == ESL_PROMOTION_NONE ||
+				i % ESL_PROMOTION_STATES == ESL_PROMOTION_HAVE ? 0 : ~0ULL - i };
 		else if (kind != ESL_WIRE_SESSIONS)
 			a.tops[i] = (struct announced_top){ key, ~0ULL - i };
 		else
@@ -52,12 +56,15 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 		a.page = 1;
 		a.pages = 2;
 	}
+	if (kind == ESL_WIRE_PROMOTIONS)
+		a.snapshot = 4;
 	return a;
 }
 
 static const size_t limit[ESL_WIRE_KINDS] = { ESL_WIRE_ENTRIES_MAX, ESL_WIRE_ENTRIES_MAX,
 					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_SESSIONS_MAX,
-					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_MARKS_MAX };
+					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_MARKS_MAX,
+					      ESL_WIRE_ENTRIES_MAX };
 
 static bool same_key(const struct esl_sa_key *x, const struct esl_sa_key *y)
 {
@@ -74,6 +81,10 @@ static bool same_entry(const struct announcement *a, const struct announcement *
 	if (a->kind == ESL_WIRE_MARKS)
 		return a->marks[i].role == b->marks[i].role && a->marks[i].at == b->marks[i].at &&
 		       !memcmp(a->marks[i].ring, b->marks[i].ring, sizeof(a->marks[i].ring));
+	if (a->kind == ESL_WIRE_PROMOTIONS)
+		return same_key(&a->promotions[i].key, &b->promotions[i].key) &&
+		       a->promotions[i].state == b->promotions[i].state &&
+		       a->promotions[i].number == b->promotions[i].number;
 	if (a->kind != ESL_WIRE_SESSIONS)
 		return same_key(&a->tops[i].key, &b->tops[i].key) && a->tops[i].top == b->tops[i].top;
 	return a->sessions[i].hash == b->sessions[i].hash && a->sessions[i].member == b->sessions[i].member;
@@ -139,6 +150,9 @@ Test(agent_wire, other_lengths)
 }
 
 #define HEADER(field) offsetof(struct esl_wire_header, field)
+/* Of the entry with this state, of the example. */
+#define PROMOTION(state, field) \
+	(ENTRY(esl_wire_promotion, field) + (state) * sizeof(struct esl_wire_promotion))
 #define ENTRY(type, field) (sizeof(struct esl_wire_header) + offsetof(struct type, field))
 
 /* One field changed in a message that was right, to a value of this many bytes. */
@@ -214,6 +228,15 @@ static const struct {
 	{ "sessions with pages", ESL_WIRE_SESSIONS, HEADER(pages), 2, 1, WIRE_FIELD },
 	{ "a session of member 64", ESL_WIRE_SESSIONS, ENTRY(esl_wire_session, member), 1, 64, WIRE_FIELD },
 	{ "a session of no member", ESL_WIRE_SESSIONS, ENTRY(esl_wire_session, member), 1, 3, WIRE_FIELD },
+	{ "promotions of no term", ESL_WIRE_PROMOTIONS, HEADER(snapshot), 4, 0, WIRE_FIELD },
+	{ "promotions with pages", ESL_WIRE_PROMOTIONS, HEADER(pages), 2, 1, WIRE_FIELD },
+	{ "a promotion of SPI 0", ESL_WIRE_PROMOTIONS, ENTRY(esl_wire_promotion, spi), 4, 0, WIRE_FIELD },
+	{ "a promotion done up to no number", ESL_WIRE_PROMOTIONS, PROMOTION(ESL_PROMOTION_DONE, number), 8, 0, WIRE_OK },
+	{ "a promotion from number 0", ESL_WIRE_PROMOTIONS, PROMOTION(ESL_PROMOTION_AT, number), 8, 0, WIRE_FIELD },
+	{ "asked, and any top", ESL_WIRE_PROMOTIONS, PROMOTION(ESL_PROMOTION_ASK, number), 8, 0, WIRE_OK },
+	{ "not there, with a number", ESL_WIRE_PROMOTIONS, PROMOTION(ESL_PROMOTION_NONE, number), 8, 1, WIRE_FIELD },
+	{ "there, with a number", ESL_WIRE_PROMOTIONS, PROMOTION(ESL_PROMOTION_HAVE, number), 8, 1, WIRE_FIELD },
+	{ "a state too high", ESL_WIRE_PROMOTIONS, PROMOTION(ESL_PROMOTION_DONE, state), 1, ESL_PROMOTION_STATES, WIRE_FIELD },
 	{ "any hash", ESL_WIRE_SESSIONS, ENTRY(esl_wire_session, hash), 8, ~0ULL, WIRE_OK },
 };
 
