@@ -22,6 +22,7 @@ from explain_model import (CLUSTER6, CLUSTER_IN, CLUSTER_OUT, FAR, HOST, MAC_IN,
 SELF, OTHER = 1, 4
 # abi.h: struct esl_config
 DEADLINE, TABLE1 = 144, 552
+LEADS = 0x100		# beside the phase: ESL_PHASE_LEADS
 PREPARE, SWITCH = 1, 2
 SCHEMES = ["packet-hash", "packet-rr", "packet-sqf", "session-rr", "session-sqf", "session-hash", "sa"]
 
@@ -55,9 +56,9 @@ class Maps:
     def add_policy(self, prefix, length, slot):
         self.update("policies", struct.pack("<I", 96 + length) + mapped(prefix), struct.pack("<I", slot))
 
-    def add_sa(self, dst, spi, protocol, switch_at=0):
+    def add_sa(self, dst, spi, protocol, switch_at=0, leader_below=0):
         self.update("sa_in", mapped(dst) + struct.pack("<II", spi, protocol),
-                    bytes(16) + struct.pack("<Q", switch_at))
+                    bytes(16) + struct.pack("<QQ", switch_at, leader_below))
 
 
 def mapped(text):
@@ -160,6 +161,12 @@ secret = "{path / "secret"}"; bpffs = "{maps.directory}"; run = "{path / "run"}"
             for scheme in SCHEMES[:-1]:
                 maps.publish(scheme, leader=leader)
                 compare(lab, conf, scheme, wires)
+        # A new SA: all its numbers are the leader's.
+        for dst in (CLUSTER_OUT, CLUSTER6):
+            maps.add_sa(dst, 9, 50, leader_below=(1 << 64) - 1)
+        for leader in (0, 1):
+            maps.publish(SCHEMES[0], leader=leader, switching=LEADS * leader)
+            compare(lab, conf, f"a new SA, leader {leader}", wires)
     finally:
         do(f"{ESPALIER} unload -c {conf}")
 
