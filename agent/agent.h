@@ -51,6 +51,7 @@
 #include "channel.h"
 #include "join.h"
 #include "membership.h"
+#include "pages.h"
 #include "settings.h"
 #include "wire.h"
 #include "xfrm.h"
@@ -75,7 +76,8 @@ struct other {
 	__u32 plan;		/* epoch of the next table that it prepares for, */
 	__u32 prepared;		/* the version of numbers that it keeps to, */
 	bool switching;		/* and whether it has begun to switch */
-	__u32 stopped;		/* epoch of the next table for which its last tops are known; 0: none */
+	struct pages last;	/* of its last tops, by epoch of the next table, */
+	__u32 stopped;		/* and for which they are known; 0: none */
 	__u64 windows;		/* digest */
 	char difference[64];	/* which value of its configuration differs */
 	__u64 received;		/* announcements */
@@ -128,8 +130,7 @@ struct plan_state {
 	__u64 looked_ns;	/* when tops were last told */
 
 	__u32 version;		/* of the numbers: as chosen, or as they come in */
-	__u16 pages, page_count;
-	__u64 page[ESL_WIRE_PAGES_MAX / 64];
+	struct pages pages;	/* of these, then of marks */
 	__u64 kept_ns;		/* since when all numbers of this version are kept to; 0: not yet */
 	__u32 prepared;		/* and are known to stand; 0: none yet */
 

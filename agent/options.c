@@ -162,9 +162,7 @@ static int on_tops(sd_event_source *source, uint64_t usec, void *data)
 		return 0;
 	if (!s->page)
 		refresh_tops(a, now);
-	/* An empty list has a page too. */
-	pages = (__u16)((a->sadb->top_count + ESL_WIRE_ENTRIES_MAX - 1) / ESL_WIRE_ENTRIES_MAX);
-	pages = pages ? pages : 1;
+	pages = pages_of(a->sadb->top_count);
 	for (int i = 0; i < BURST && s->page < pages; i++, s->page++)
 		send_page(a, pages);
 	s->sending = s->page < pages || somebody_asks(a, now);

@@ -243,8 +243,7 @@ static void send_numbers(struct agent *a)
 	size_t first = 0;
 
 	m = (struct announcement){ .kind = ESL_WIRE_NUMBERS, .snapshot = a->plan.version };
-	m.pages = (__u16)((db->number_count + ESL_WIRE_ENTRIES_MAX - 1) / ESL_WIRE_ENTRIES_MAX);
-	m.pages = m.pages ? m.pages : 1;
+	m.pages = pages_of(db->number_count);
 	for (; m.page < m.pages; m.page++, first += ESL_WIRE_ENTRIES_MAX) {
 		m.count = db->number_count - first < ESL_WIRE_ENTRIES_MAX ? db->number_count - first : ESL_WIRE_ENTRIES_MAX;
 		memcpy(m.tops, db->numbers + first, m.count * sizeof(m.tops[0]));
@@ -377,21 +376,6 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-/* A page of numbers, or of marks. Returns whether all pages have come. */
-static bool has_all_pages(struct plan_state *s, const struct announcement *m)
-{
-	__u64 bit = 1ULL << m->page % 64, *word = &s->page[m->page / 64];
-
-	if (m->pages != s->pages) {
-		memset(s->page, 0, sizeof(s->page));
-		s->pages = m->pages;
-		s->page_count = 0;
-	}
-	s->page_count += !(*word & bit);
-	*word |= bit;
-	return s->page_count == s->pages;
-}
-
 static void numbers_heard(struct agent *a, const struct announcement *m)
 {
 	struct plan_state *s = &a->plan;
@@ -400,14 +384,15 @@ static void numbers_heard(struct agent *a, const struct announcement *m)
 		return;
 	if (m->snapshot > s->version) {
 		s->version = m->snapshot;
-		s->prepared = s->pages = 0;
+		s->prepared = 0;
+		s->pages = (struct pages){};
 		s->told = false;
 	}
 	if (s->told)
 		return;
 	for (size_t n = 0; n < m->count; n++)
 		sadb_take_number(a, &m->tops[n]);
-	if (has_all_pages(s, m))
+	if (pages_take(&s->pages, s->version, m->page, m->pages))
 		keep(a);
 }
 
@@ -416,10 +401,10 @@ static void marks_heard(struct agent *a, const struct announcement *m)
 	struct plan_state *s = &a->plan;
 
 	if (!s->listed)
-		s->pages = 0;
+		s->pages = (struct pages){};
 	s->listed = true;
 	if (plan_marks_take(a, m->marks, m->count) && !s->told)
-		s->told = has_all_pages(s, m);
+		s->told = pages_take(&s->pages, 0, m->page, m->pages);
 }
 
 void plan_heard(struct agent *a, size_t i, const struct announcement *m)

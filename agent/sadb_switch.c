@@ -134,19 +134,24 @@ void sadb_tell_stopped(struct agent *a)
 {
 	static struct announcement m;
 	struct sadb *db = a->sadb;
+	size_t stopped = 0;
 
-	m = (struct announcement){ .kind = ESL_WIRE_ACTIVE };
 	if (sadb_read_seqs(a))
 		return;
+	for (size_t i = 0; i < db->count; i++)
+		stopped += db->all[i]->stopped;
+	m = (struct announcement){ .kind = ESL_WIRE_ACTIVE, .flags = ESL_WIRE_STOPPED, .pages = pages_of(stopped) };
+	/* Which ones are stopped, and their order, stay the same until the plan ends. */
 	for (size_t i = 0; i < db->count; i++) {
 		if (!db->all[i]->stopped)
 			continue;
-		/* All in one message, or the flag would say too much. */
-		if (m.count == ESL_WIRE_ENTRIES_MAX)
-			return;
+		if (m.count == ESL_WIRE_ENTRIES_MAX) {
+			sync_send(a, &m);
+			m.page++;
+			m.count = 0;
+		}
 		m.tops[m.count++] = (struct announced_top){ db->all[i]->key, known_top(db->all[i]) };
 	}
-	m.flags = ESL_WIRE_STOPPED;
 	sync_send(a, &m);
 }
 

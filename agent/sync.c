@@ -19,6 +19,7 @@
 
 #define FLUSH_GAP_NS NS_PER_MS
 #define CUT_NS (300 * NS_PER_MS)
+#define RECEIVE_BUFFER (4 * 1024 * 1024)
 
 /* One call for all; it stops before whom it cannot reach. */
 static void send_to_all(struct sync *s, void *datagram, size_t size)
@@ -161,8 +162,12 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 	snprintf(o->difference, sizeof(o->difference), "%s", differs ? differs : "");
 	if (!differs && m->windows != a->sync.own.windows && m->windows != o->windows)
 		say(LOG_WARNING, "member %u knows other replay windows of peers: new SAs wait", o->id);
-	if (o->boot != m->boot)
+	/* What it had, and epochs of another life, are other ones. */
+	if (o->boot != m->boot) {
 		sadb_promote_forget(a, o->id);
+		o->last = (struct pages){};
+		o->stopped = 0;
+	}
 	o->boot = m->boot;
 	o->flags = m->flags;
 	o->epoch = m->options.epoch;
@@ -183,7 +188,8 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 			take_rounds(a, m);
 		for (size_t n = 0; m->kind == ESL_WIRE_ACTIVE && n < m->count; n++)
 			sadb_heard_active(a, &m->tops[n]);
-		if (m->kind == ESL_WIRE_ACTIVE && m->flags & ESL_WIRE_STOPPED)
+		if (m->kind == ESL_WIRE_ACTIVE && m->flags & ESL_WIRE_STOPPED &&
+		    pages_take(&o->last, m->plan, m->page, m->pages))
 			o->stopped = m->plan;
 		if (m->kind == ESL_WIRE_PROMOTIONS)
 			sadb_promote_heard(a, o->id, m);
@@ -261,7 +267,11 @@ static int open_socket(const struct sockaddr_in *own, char error[ESL_ERROR_MAX])
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	char text[INET_ADDRSTRLEN];
+	int buffer = RECEIVE_BUFFER;
 
+	/* Others tell of thousands of SAs in one go; what is not there takes no memory. */
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 	if (fd >= 0 && !bind(fd, (const struct sockaddr *)own, sizeof(*own)))
 		return fd;
 	snprintf(error, ESL_ERROR_MAX, "cannot listen on this member's sync address %s port %u: %s",

@@ -269,8 +269,8 @@ static void decode_options(const struct esl_wire_header *h, struct options *o)
 		o->weight[i] = be16toh(h->weight[i]);
 }
 
-/* Tops are told for an epoch, numbers and marks for a plan, in pages; promotions in
- * a term. Nothing else has pages. */
+/* Tops are told for an epoch, numbers, marks and last tops for a plan, in pages;
+ * promotions in a term. Nothing else has pages. */
 static bool pages_valid(const struct announcement *a)
 {
 	if (a->acked > a->options.epoch)
@@ -285,6 +285,8 @@ static bool pages_valid(const struct announcement *a)
 		return a->plan && !a->snapshot && a->page < a->pages && a->pages <= ESL_SWITCH_RECORDS;
 	if (a->kind == ESL_WIRE_PROMOTIONS)
 		return a->snapshot && !a->page && !a->pages;
+	if (a->kind == ESL_WIRE_ACTIVE && a->flags & ESL_WIRE_STOPPED)
+		return a->plan && !a->snapshot && a->page < a->pages && a->pages <= ESL_WIRE_PAGES_MAX;
 	return !a->snapshot && !a->page && !a->pages;
 }
 

@@ -32,7 +32,7 @@
 #define ESL_WIRE_JOINING 0x02		/* the sender asks for all rounds */
 #define ESL_WIRE_CHANGING 0x04		/* the sender asks for all tops */
 #define ESL_WIRE_SWITCHING 0x08		/* the sender has begun to switch to the table of plan */
-#define ESL_WIRE_STOPPED 0x10		/* active: these tops are the last by the table before it */
+#define ESL_WIRE_STOPPED 0x10		/* active: these tops are the last by the table before it, in pages */
 
 enum esl_wire_kind {
 	ESL_WIRE_ROUNDS,	/* esl_wire_entry: outbound SAs */
@@ -79,7 +79,7 @@ struct esl_wire_header {
 	__u32 acked;		/* tops were read for this epoch; 0: for none */
 	__u32 snapshot;		/* tops, numbers: pages of one snapshot belong together; promotions: the
 				 * upper half of the term that the sender leads or follows; else 0 */
-	__u16 page;		/* tops, numbers, marks: from 0; else 0 */
+	__u16 page;		/* tops, numbers, marks, stopped: from 0; else 0 */
 	__u16 pages;		/* the same: how many, 1 or more; else 0 */
 	__u32 plan;		/* epoch of the next table that the sender prepares for; 0: none */
 	__u64 members;		/* bit i: member id i is configured */

@@ -107,6 +107,40 @@ static bool same(const struct announcement *a, const struct announcement *b)
 	return true;
 }
 
+/* Last tops go out in pages, for a plan; tops in use do neither. */
+Test(agent_wire, last_tops)
+{
+	static const struct {
+		const char *name;
+		__u8 flags;
+		__u32 plan, snapshot;
+		__u16 page, pages;
+		enum wire_refusal is;
+	} rows[] = {
+		{ "the only page", ESL_WIRE_STOPPED, 7, 0, 0, 1, WIRE_OK },
+		{ "the last of many", ESL_WIRE_STOPPED, 7, 0, ESL_WIRE_PAGES_MAX - 1, ESL_WIRE_PAGES_MAX, WIRE_OK },
+		{ "a page behind the last", ESL_WIRE_STOPPED, 7, 0, 2, 2, WIRE_FIELD },
+		{ "too many", ESL_WIRE_STOPPED, 7, 0, 0, ESL_WIRE_PAGES_MAX + 1, WIRE_FIELD },
+		{ "no pages", ESL_WIRE_STOPPED, 7, 0, 0, 0, WIRE_FIELD },
+		{ "no plan", ESL_WIRE_STOPPED, 0, 0, 0, 1, WIRE_FIELD },
+		{ "of a snapshot", ESL_WIRE_STOPPED, 7, 3, 0, 1, WIRE_FIELD },
+		{ "not the last", 0, 7, 0, 0, 1, WIRE_FIELD },
+		{ "not the last, and no pages", 0, 7, 0, 0, 0, WIRE_OK },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct announcement a = example(ESL_WIRE_ACTIVE, 3), b;
+		__u8 buf[ESL_WIRE_MAX];
+
+		a.flags = rows[i].flags;
+		a.plan = rows[i].plan;
+		a.snapshot = rows[i].snapshot;
+		a.page = rows[i].page;
+		a.pages = rows[i].pages;
+		cr_expect_eq(wire_decode(buf, wire_encode(&a, buf), &b), rows[i].is, "%s", rows[i].name);
+	}
+}
+
 Test(agent_wire, round_trip)
 {
 	for (int kind = 0; kind < ESL_WIRE_KINDS; kind++) {
@@ -210,6 +244,7 @@ static const struct {
 	{ "a top of protocol 0", ESL_WIRE_TOPS, ENTRY(esl_wire_top, protocol), 1, 0, WIRE_FIELD },
 	{ "any top", ESL_WIRE_TOPS, ENTRY(esl_wire_top, top), 8, 0, WIRE_OK },
 	{ "tops in use with pages", ESL_WIRE_ACTIVE, HEADER(pages), 2, 1, WIRE_FIELD },
+	{ "last tops of no plan", ESL_WIRE_ACTIVE, HEADER(flags), 1, ESL_WIRE_STOPPED, WIRE_FIELD },
 	{ "a top in use of SPI 0", ESL_WIRE_ACTIVE, ENTRY(esl_wire_top, spi), 4, 0, WIRE_FIELD },
 	{ "numbers of no plan", ESL_WIRE_NUMBERS, HEADER(plan), 4, 0, WIRE_FIELD },
 	{ "numbers of another plan", ESL_WIRE_NUMBERS, HEADER(plan), 4, 13, WIRE_OK },
