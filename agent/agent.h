@@ -17,6 +17,7 @@
  *     prefix.c      pure: policies as the program looks them up
  *     takeover.c    pure: slots that change hands, and floors under them
  *     frames.c      pure: ARP and neighbour discovery
+ *     rejoin.c      pure: where a member begins on an SA of which it has no record
  *     wire.c        pure: announcements to bytes and back
  *     heartbeat.c   pure: heartbeats to bytes and back
  *     cluster.c, election.c, lease.c, view.c, slots.c
@@ -70,6 +71,8 @@ struct other {
 	__u32 id;
 	struct sockaddr_in address;
 	__u64 boot;
+	__u32 life;		/* of its maps, */
+	__u64 life_ns;		/* and when it was first heard */
 	__u8 flags;
 	__u32 epoch;		/* of its options, */
 	__u32 acked;		/* and for which its tops hold */

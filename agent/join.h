@@ -27,7 +27,8 @@
 	X(CONFIG_DIFFERS, "config_differs", "another member has a different configuration") \
 	X(PLAN_DIFFERS, "plan_differs", "another member uses other lanes on the same SA")   \
 	X(NO_OPTIONS, "no_options", "the members have not agreed on the dispatch options yet") \
-	X(LINK_NEW, "link_new", "a link is up again, and no member was heard over it yet")
+	X(LINK_NEW, "link_new", "a link is up again, and no member was heard over it yet") \
+	X(SA_SILENT, "sa_silent", "this member may not send on an SA, and another one can: sas[].silent says why")
 
 enum why {
 #define X(symbol, name, sentence) WHY_##symbol,

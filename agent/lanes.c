@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "lanes.h"
 
-/* See lane_start_round(). */
-#define REJOIN_ROUNDS 2
+/* Further than this behind, what is sent lies behind the peer's window anyway: DESIGN.md's
+ * window rule leaves room for three rounds. */
+#define FAR_ROUNDS 16
 
 static __u64 max64(__u64 a, __u64 b)
 {
@@ -60,10 +61,7 @@ struct lane_jump lane_jump_to(const struct lane_state *s, __u64 round, __u64 ass
 
 __u64 lane_start_round(const struct lane_state *s, __u64 assigned)
 {
-	/* A sticky SA's member may have stood a round beyond. */
-	__u64 cluster = s->ahead ? s->ahead + REJOIN_ROUNDS + s->sticky : 0;
-
-	return max64(cluster, lane_round_beyond(s, assigned));
+	return max64(s->ahead, lane_round_beyond(s, assigned));
 }
 
 bool lane_on_half(struct lane_state *s, __u64 seq, __u64 *ret_round)
@@ -109,7 +107,7 @@ bool lane_step(struct lane_state *s, bool idle, __u64 *ret_round)
 		s->aside = idle;
 		*ret_round = s->ahead + idle;
 	} else {
-		*ret_round = idle ? s->ahead : s->round + 1;
+		*ret_round = idle || s->ahead - s->round > FAR_ROUNDS ? s->ahead : s->round + 1;
 	}
 	return true;
 }

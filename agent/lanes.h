@@ -10,7 +10,8 @@
  *     the guard dropped a number    the first block beyond what the kernel
  *                                   has assigned
  *     another member is ahead       one round nearer to it, a step at a time
- *                                   while packets flow, at once when idle
+ *                                   while packets flow, at once when idle or
+ *                                   far behind
  *
  * On an SA that one member sends the others stand aside, one round beyond the
  * sender: who takes over begins with numbers that the peer has not passed.
@@ -70,10 +71,8 @@ __u64 lane_round_beyond(const struct lane_state *s, __u64 assigned);
 struct lane_jump lane_jump_to(const struct lane_state *s, __u64 round, __u64 assigned);
 
 /*
- * Which round to start an SA in that has no record here.  assigned: the
- * kernel's counter.  Where the cluster is under way already, this member may
- * have been part of it and lost its state: one round more than it can have
- * announced alone is left free.
+ * Which round to start an SA in that has no record here, at the least: rejoin.h
+ * says where it may start.  assigned: the kernel's counter.
  */
 __u64 lane_start_round(const struct lane_state *s, __u64 assigned);
 

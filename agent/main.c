@@ -110,6 +110,17 @@ static bool is_link_new(struct agent *a)
 	return a->link_down_ns;
 }
 
+/* One that may not send on an SA leaves its slots to those that may. */
+static bool is_other_ready(const struct agent *a)
+{
+	__u64 now = agent_now();
+
+	for (size_t i = 0; i < a->sync.count; i++)
+		if (a->sync.heard[i].equal && a->sync.heard[i].ready && join_is_fresh(&a->sync.heard[i], now))
+			return true;
+	return false;
+}
+
 void agent_decide(struct agent *a)
 {
 	bool joined = a->join.joined;
@@ -125,6 +136,8 @@ void agent_decide(struct agent *a)
 		why = WHY_NO_OPTIONS;
 	if (a->hold.reason != ESL_HOLD_OK && (why == WHY_READY || why == WHY_JOINING || why == WHY_NO_OPTIONS))
 		why = WHY_HOLD;
+	if (why == WHY_READY && sadb_is_silent(a, before == WHY_READY) && is_other_ready(a))
+		why = WHY_SA_SILENT;
 	if (is_link_new(a) && why == WHY_READY)
 		why = WHY_LINK_NEW;
 	if (why == WHY_READY && before != WHY_READY)
@@ -165,6 +178,8 @@ static int hello(struct agent *a)
 	agent_ran(a);
 	agent_decide(a);
 	sadb_find_senders(a);
+	sadb_find_spent(a);
+	sadb_ask(a);
 	sync_hello(a);
 	sadb_tell_active(a);
 	sadb_clear_floors(a);

@@ -248,6 +248,8 @@ int sadb_start(struct agent *a, char error[ESL_ERROR_MAX])
 	sd_event_source_set_priority(a->sadb->xfrm_source, PRIORITY_EVENTS);
 	sd_event_source_set_priority(a->sadb->step, PRIORITY_EVENTS);
 	err = sadb_promote_start(a);
+	if (err >= 0)
+		err = sadb_start_trail(a);
 	if (err < 0)
 		return err;
 	list_again(a);
@@ -262,6 +264,7 @@ void sadb_stop(struct agent *a)
 	if (!db)
 		return;
 	sd_event_source_unref(db->promote);
+	sd_event_source_unref(db->trail);
 	sd_event_source_unref(db->step);
 	sd_event_source_unref(db->xfrm_source);
 	sd_event_source_unref(db->events_source);

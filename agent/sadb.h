@@ -9,6 +9,7 @@
  *     sadb_seen.c     inbound: which are in use, and the kernel's tops of those
  *     sadb_switch.c   inbound: where a planned change switches
  *     sadb_promote.c  inbound: new ones, until all members have them
+ *     sadb_rejoin.c   outbound: what members know of the rounds of one another
  *     sadb_restore.c  the records that an earlier run left
  *
  * An outbound record is never removed or rewritten while the maps are pinned:
@@ -22,6 +23,7 @@
 #include "lanes.h"
 #include "quiet.h"
 #include "promote.h"
+#include "rejoin.h"
 #include "takeover.h"
 
 /* Thousands of SAs are there, and a few of them ask for work: those queue for it. */
@@ -29,6 +31,7 @@ enum sa_work {
 	SA_ANNOUNCE,	/* outbound: a round to be announced */
 	SA_STEP,	/* outbound: another member is in a later round */
 	SA_SENDERS,	/* outbound: one member sends all */
+	SA_ACKNOWLEDGE,	/* outbound: rounds of other members to be acknowledged */
 	SA_WORKS
 };
 
@@ -52,7 +55,12 @@ struct sa {
 
 	/* outbound */
 	bool dirty;			/* round to be announced */
-	bool broken;			/* the kernel did not take a jump */
+	enum rejoin silent;		/* why nothing is sent; OPEN: it is */
+	bool held;			/* held_round is announced and not used yet */
+	__u64 held_round;
+	struct rejoin_sa rejoin;
+	__u64 rekey_ns;			/* leader: when a rekey was last asked for, */
+	__u64 rekeys;			/* and how often */
 	__u32 window;			/* of the peer, as known when the plan was looked at */
 	struct lane_state lanes;
 	__u64 passed_seen;		/* guard's count at the last look, */
@@ -90,6 +98,8 @@ struct sadb {
 	struct sa_queue work[SA_WORKS];
 	__u32 page;				/* index of the outbound SA where the next page begins */
 	size_t dirty;
+	size_t held;				/* rounds that are announced and not used yet, */
+	size_t held_page;			/* and where the next page of them begins */
 	bool waiting;				/* SAs wait until all know the same windows */
 	bool unread;				/* the tops could not be told, as the log says */
 	struct esl_sa_seq *counts;		/* of sadb_seen.c: a batch, */
@@ -107,6 +117,9 @@ struct sadb {
 	sd_event_source *events_source;
 	sd_event_source *xfrm_source;
 	sd_event_source *step;
+	bool asking;				/* with the next acknowledgements */
+	size_t ask_page;
+	sd_event_source *trail;			/* acknowledgements */
 };
 
 /* What the guard knows of an SA; of an outbound one that is recorded. */
@@ -121,8 +134,23 @@ void sadb_stop(struct agent *a);
 /* The cluster agreed on its values: give every outbound SA its record. */
 void sadb_open(struct agent *a);
 
-/* A member is in this round. Returns -EPROTO when it uses another plan. */
-int sadb_announced(struct agent *a, const struct announced_round *r);
+/* Member from is in this round. Returns -EPROTO when it uses another plan. */
+int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r);
+
+/* What member others[i] asks, answers and acknowledges. */
+void sadb_heard(struct agent *a, size_t i, const struct announcement *m);
+
+/* Ask for every SA that may not begin. */
+void sadb_ask(struct agent *a);
+
+/* Leader: see to it that SAs are rekeyed before their 32-bit numbers end. */
+void sadb_find_spent(struct agent *a);
+
+/* Is there an SA of the kernel that this member may not begin to send on? */
+bool sadb_is_silent(const struct agent *a, bool was_ready);
+
+/* Give the maps their life where they have none.  Returns 0 or -1. */
+int sadb_draw_life(struct esl_config *c);
 
 /* Mark every round to be announced. */
 void sadb_announce_all(struct agent *a);
@@ -225,6 +253,18 @@ void sadb_promote_restored(struct sa *sa, __u64 leader_below);
 __u64 sadb_promote_floor(const struct agent *a, const struct sa *sa);
 /* Does this member, as leader, take numbers of all slots? */
 bool sadb_promote_takes(const struct agent *a, const struct sa *sa);
+struct rejoin_rule sadb_rule(const struct agent *a);
+/* The other members that live, whose answers are waited for. */
+__u64 sadb_living(const struct agent *a);
+/* In the next turn of the loop, all at once. */
+void sadb_ask_soon(struct agent *a);
+/* Rounds of other members are to be acknowledged. */
+void sadb_acknowledge(struct agent *a, struct sa *sa);
+int sadb_start_trail(struct agent *a);
+/* More is acknowledged: make the jump that waits. */
+void sadb_go_on(struct agent *a, struct sa *sa);
+/* Leader: have IKE rekey it. */
+void sadb_want_rekey(struct agent *a, struct sa *sa);
 struct sa *sadb_find(struct sadb *db, const struct esl_sa_key *key);
 struct sa *sadb_find_or_add(struct sadb *db, const struct esl_sa_key *key);
 /* The lowest index that is free. */

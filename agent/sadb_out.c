@@ -31,6 +31,30 @@ static __u64 assigned(const struct agent *a, const struct sa *sa)
 	return sa->kernel.oseq;
 }
 
+/* Announce a round that may not be used yet. */
+static void hold(struct agent *a, struct sa *sa, __u64 round)
+{
+	if (!sa->held || round > sa->held_round)
+		sa->held_round = round;
+	a->sadb->held += !sa->held;
+	sa->held = true;
+	sa->silent = REJOIN_UNACKNOWLEDGED;
+	mark_dirty(a, sa);
+}
+
+static void fail(struct sa *sa, enum rejoin why, __u64 oseq, int err)
+{
+	if (sa->silent != why)
+		say(LOG_ERR, "SA 0x%08x: no jump to %" PRIu64 ": %s%s%s", sa->key.spi, (uint64_t)oseq,
+		    rejoin_sentence(why), err ? ": " : "", err ? strerror(-err) : "");
+	sa->silent = why;
+}
+
+static bool is_stuck(const struct sa *sa)
+{
+	return sa->silent == REJOIN_KERNEL || sa->silent == REJOIN_EXHAUSTED;
+}
+
 /*
  * Move the kernel's counter into round or a later one.  The bound is raised
  * before, so that no number of the block is refused; the counter is read back
@@ -40,6 +64,7 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 {
 	struct esl_guard *g = guard_of(a, sa);
 	__u64 begin = agent_now(), took, spent;
+	struct rejoin_rule rule = sadb_rule(a);
 	struct lane_jump j;
 	int err = xfrm_read_counter(&a->xfrm, &sa->kernel);
 
@@ -49,8 +74,14 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 	}
 	spent = assigned(a, sa);
 	j = lane_jump_to(&sa->lanes, round, spent);
-	if (!sa->kernel.esn && j.bound > UINT32_MAX)
-		goto broken;
+	if (!sa->kernel.esn && j.bound > UINT32_MAX) {
+		fail(sa, REJOIN_EXHAUSTED, j.oseq, 0);
+		return;
+	}
+	if (j.round >= rejoin_limit(&sa->rejoin, &rule, &sa->lanes.plan, sa->kernel.esn)) {
+		hold(a, sa, j.round);
+		return;
+	}
 	if (sa->lanes.started && spent > esl_lane_last(&sa->lanes.plan, sa->lanes.round, sa->lanes.lane))
 		sa->late++;
 	if (j.bound > esl_load(&g->bound))
@@ -58,21 +89,19 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 	err = xfrm_write_counter(&a->xfrm, &sa->kernel, j.oseq);
 	if (!err)
 		err = xfrm_read_counter(&a->xfrm, &sa->kernel);
-	if (err || sa->kernel.oseq < j.oseq)
-		goto broken;
-	sa->broken = false;
+	if (err || sa->kernel.oseq < j.oseq) {
+		fail(sa, REJOIN_KERNEL, j.oseq, err);
+		return;
+	}
+	sa->silent = REJOIN_OPEN;
+	a->sadb->held -= sa->held;
+	sa->held = false;
 	lane_jumped(&sa->lanes, &j);
 	sa->jumps++;
 	took = agent_now() - begin;
 	if (took > sa->jump_ns_max)
 		sa->jump_ns_max = took;
 	mark_dirty(a, sa);
-	return;
-broken:
-	if (!sa->broken)
-		say(LOG_ERR, "SA 0x%08x: the kernel did not take a jump to %" PRIu64 "%s%s", sa->key.spi,
-		    (uint64_t)j.oseq, err ? ": " : "", err ? strerror(-err) : "");
-	sa->broken = true;
 }
 
 /* The record is complete before it can be found: guard first, then the key. */
@@ -96,6 +125,8 @@ static int record_outbound(struct agent *a, struct sa *sa, __u64 round)
 		return err;
 	}
 	sa->recorded = true;
+	rejoin_recorded(&sa->rejoin, agent_now());
+	sadb_acknowledge(a, sa);
 	return 0;
 }
 
@@ -131,30 +162,78 @@ static bool choose_plan(struct agent *a, struct sa *sa)
 	return true;
 }
 
+static void say_silent(struct sa *sa, enum rejoin why)
+{
+	if (sa->silent != why && why != REJOIN_ASKING)
+		say(LOG_WARNING, "SA 0x%08x: silent: %s", sa->key.spi, rejoin_sentence(why));
+	sa->silent = why;
+}
+
+/*
+ * The round to begin in without a record.  False: not now; then it is asked for,
+ * or announced and waited for.
+ */
+static bool choose_round(struct agent *a, struct sa *sa, __u64 *round)
+{
+	struct rejoin_rule rule = sadb_rule(a);
+	enum rejoin before = sa->silent, why;
+	bool held;
+
+	if (sa->held) {
+		*round = sa->held_round;
+		return rejoin_is_acknowledged(&sa->rejoin, &rule, sa->held_round);
+	}
+	why = rejoin_begin(&sa->rejoin, &rule, sadb_living(a), &sa->lanes.plan, sa->kernel.esn, round, &held);
+	say_silent(sa, why);
+	if (why == REJOIN_ASKING && before != REJOIN_ASKING)
+		sadb_ask_soon(a);
+	if (why != REJOIN_OPEN)
+		return false;
+	if (*round < lane_start_round(&sa->lanes, sa->kernel.oseq))
+		*round = lane_start_round(&sa->lanes, sa->kernel.oseq);
+	if (held)
+		hold(a, sa, *round);
+	return !held;
+}
+
 /* Bring an outbound SA into its lane, once the cluster agreed on its values. */
 void sadb_open_outbound(struct agent *a, struct sa *sa)
 {
-	__u64 round;
+	__u64 round = 0;
 	int err = 0;
 
 	if (!sa->present || !a->join.joined || !choose_plan(a, sa))
 		return;
 	sa->lanes.lane = a->conf.member;
 	if (sa->lanes.lane >= sa->lanes.plan.lanes) {
-		say(LOG_ERR, "SA 0x%08x has %u lanes: member %u sends nothing on it before it is rekeyed",
-		    sa->key.spi, sa->lanes.plan.lanes, a->conf.member);
+		say_silent(sa, REJOIN_NO_LANE);
 		return;
 	}
-	round = sa->recorded ? lane_round_beyond(&sa->lanes, assigned(a, sa)) :
-			       lane_start_round(&sa->lanes, sa->kernel.oseq);
-	if (!sa->recorded)
+	if (sa->recorded)
+		round = lane_round_beyond(&sa->lanes, assigned(a, sa));
+	else if (choose_round(a, sa, &round))
 		err = record_outbound(a, sa, round);
+	else
+		return;
 	if (err) {
 		say(LOG_ERR, "SA 0x%08x: no record: %s", sa->key.spi, strerror(-err));
 		return;
 	}
 	jump(a, sa, round > sa->lanes.ahead ? round : sa->lanes.ahead);
 	policy_changed(a);
+}
+
+void sadb_go_on(struct agent *a, struct sa *sa)
+{
+	struct rejoin_rule rule = sadb_rule(a);
+
+	if (!sa->recorded) {
+		sadb_open_outbound(a, sa);
+		return;
+	}
+	esl_store(&guard_of(a, sa)->acked, rejoin_acked(&sa->rejoin, &rule));
+	if (sa->held && sa->present)
+		jump(a, sa, sa->held_round);
 }
 
 /* The guard tells of a half used block or of a drop. */
@@ -195,15 +274,16 @@ int sadb_on_step(sd_event_source *source, void *data)
 	for (size_t left = db->work[SA_STEP].count; left; left--) {
 		struct sa *sa = sadb_unqueue(db, SA_STEP);
 
-		if (sa->present && !sa->broken && lane_step(&sa->lanes, is_idle(a, sa, now), &round))
+		if (sa->present && sa->recorded && !is_stuck(sa) && lane_step(&sa->lanes, is_idle(a, sa, now), &round))
 			jump(a, sa, round);
-		if (sa->present && !sa->broken && lane_is_behind(&sa->lanes))
+		/* One that is held goes on when it is acknowledged. */
+		if (sa->present && !is_stuck(sa) && !sa->held && lane_is_behind(&sa->lanes))
 			sadb_queue(db, sa, SA_STEP);
 	}
 	return sd_event_source_set_enabled(source, db->work[SA_STEP].count ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
-int sadb_announced(struct agent *a, const struct announced_round *r)
+int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r)
 {
 	struct sa *sa = sadb_find_or_add(a->sadb, &r->key);
 
@@ -216,6 +296,9 @@ int sadb_announced(struct agent *a, const struct announced_round *r)
 	sa->outbound = true;
 	if (memcmp(&sa->lanes.plan, &r->lanes, sizeof(r->lanes)))
 		return -EPROTO;
+	rejoin_announced(&sa->rejoin, from, r->round, sa->recorded);
+	if (sa->recorded)
+		sadb_acknowledge(a, sa);
 	if (lane_on_announced(&sa->lanes, r->round)) {
 		sadb_queue(a->sadb, sa, SA_STEP);
 		sd_event_source_set_enabled(a->sadb->step, SD_EVENT_ONESHOT);
@@ -228,7 +311,7 @@ void sadb_announce_all(struct agent *a)
 	struct sadb *db = a->sadb;
 
 	for (size_t i = 0; i < db->count; i++)
-		if (db->all[i]->lanes.started)
+		if (db->all[i]->lanes.started || db->all[i]->held)
 			mark_dirty(a, db->all[i]);
 }
 
@@ -251,7 +334,8 @@ static void put_round(struct agent *a, struct sa *sa, struct announced_round *r)
 	__u64 top = sa->recorded ? esl_load(&guard_of(a, sa)->top) : 0;
 	struct sadb *db = a->sadb;
 
-	*r = (struct announced_round){ sa->key, sa->lanes.plan, lane_announced(&sa->lanes, top) };
+	*r = (struct announced_round){ sa->key, sa->lanes.plan,
+				       sa->held ? sa->held_round : lane_announced(&sa->lanes, top) };
 	db->dirty -= sa->dirty;
 	sa->dirty = false;
 }
@@ -269,6 +353,12 @@ size_t sadb_collect(struct agent *a, struct announced_round *rounds, bool page)
 	for (__u32 i = 0; page && i < db->out_end && n < ESL_WIRE_ENTRIES_MAX; i++) {
 		sa = db->out[db->page++ % db->out_end];
 		if (sa && sa->lanes.started)
+			put_round(a, sa, &rounds[n++]);
+	}
+	/* Few and not for long: until their rounds are acknowledged. */
+	for (size_t i = 0; page && db->held && i < db->count && n < ESL_WIRE_ENTRIES_MAX; i++) {
+		sa = db->all[db->held_page++ % db->count];
+		if (sa->held)
 			put_round(a, sa, &rounds[n++]);
 	}
 	return n;

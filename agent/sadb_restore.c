@@ -25,6 +25,7 @@ int sadb_restore(struct agent *a)
 		sa->lanes.plan = out.lanes;
 		sa->lanes.lane = out.lane;
 		sadb_keep_index(a->sadb, sa);
+		sa->rejoin.kept = guard_of(a, sa)->acked;
 	}
 	for (prev = NULL; !bpf_map_get_next_key(a->pins.sa_in, prev, &key); prev = &key) {
 		if (bpf_map_lookup_elem(a->pins.sa_in, &key, &in) || in.index >= ESL_SA_MAX)

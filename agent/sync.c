@@ -145,7 +145,7 @@ void sync_announce(struct agent *a)
 static void take_rounds(struct agent *a, const struct announcement *m)
 {
 	for (size_t n = 0; n < m->count; n++) {
-		if (sadb_announced(a, &m->rounds[n]) != -EPROTO || a->plan_conflict)
+		if (sadb_announced(a, m->sender, &m->rounds[n]) != -EPROTO || a->plan_conflict)
 			continue;
 		a->plan_conflict = true;
 		say(LOG_ERR, "member %u uses other lanes on SA 0x%08x", m->sender, m->rounds[n].key.spi);
@@ -169,6 +169,9 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 		o->stopped = 0;
 	}
 	o->boot = m->boot;
+	if (o->life != m->life)
+		o->life_ns = agent_now();
+	o->life = m->life;
 	o->flags = m->flags;
 	o->epoch = m->options.epoch;
 	o->acked = m->acked;
@@ -186,6 +189,8 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 		plan_heard(a, i, m);
 		if (m->kind == ESL_WIRE_ROUNDS)
 			take_rounds(a, m);
+		if (m->kind == ESL_WIRE_HEARD)
+			sadb_heard(a, i, m);
 		for (size_t n = 0; m->kind == ESL_WIRE_ACTIVE && n < m->count; n++)
 			sadb_heard_active(a, &m->tops[n]);
 		if (m->kind == ESL_WIRE_ACTIVE && m->flags & ESL_WIRE_STOPPED &&
@@ -291,6 +296,9 @@ int sync_start(struct agent *a, char error[ESL_ERROR_MAX])
 	if (RAND_bytes((unsigned char *)&s->own.boot, sizeof(s->own.boot)) != 1)
 		return -EIO;
 	s->own.boot |= !s->own.boot;
+	if (sadb_draw_life(a->pins.config))
+		return -EIO;
+	s->own.life = a->pins.config->life;
 	sync_retell(a);
 	for (size_t i = 0; i < a->conf.member_count; i++) {
 		const struct esl_conf_member *m = &a->conf.members[i];

@@ -14,6 +14,7 @@ static const struct {
 	[ESL_WIRE_TOPS] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_ACTIVE] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_NUMBERS] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
+	[ESL_WIRE_HEARD] = { sizeof(struct esl_wire_heard), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_MARKS] = { sizeof(struct esl_wire_mark), ESL_WIRE_MARKS_MAX },
 	[ESL_WIRE_PROMOTIONS] = { sizeof(struct esl_wire_promotion), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_SESSIONS] = { sizeof(struct esl_wire_session), ESL_WIRE_SESSIONS_MAX },
@@ -72,6 +73,18 @@ static void encode_promotion(const struct announced_promotion *p, __u8 *buf)
 	memcpy(buf, &e, sizeof(e));
 }
 
+static void encode_heard(const struct announced_heard *h, __u8 *buf)
+{
+	struct esl_wire_heard heard = { .spi = htobe32(h->key.spi),
+					.protocol = (__u8)h->key.protocol,
+					.member = h->member,
+					.flags = h->flags,
+					.rounds = htobe64(h->rounds) };
+
+	memcpy(heard.daddr, h->key.daddr.byte, sizeof(heard.daddr));
+	memcpy(buf, &heard, sizeof(heard));
+}
+
 static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
 {
 	const struct announced_round *r = &a->rounds[i];
@@ -104,6 +117,9 @@ static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
 		break;
 	case ESL_WIRE_PROMOTIONS:
 		encode_promotion(&a->promotions[i], buf);
+		break;
+	case ESL_WIRE_HEARD:
+		encode_heard(&a->heard[i], buf);
 		break;
 	default:
 		session = (struct esl_wire_session){ .hash = htobe64(a->sessions[i].hash),
@@ -138,6 +154,7 @@ size_t wire_encode(const struct announcement *a, __u8 buf[ESL_WIRE_MAX])
 		.prepared = htobe32(a->prepared),
 		.members = htobe64(a->members),
 		.boot = htobe64(a->boot),
+		.life = htobe32(a->life),
 		.digest = htobe64(a->digest),
 		.windows = htobe64(a->windows),
 	};
@@ -218,6 +235,22 @@ static bool decode_promotion(const __u8 *buf, struct announced_promotion *p)
 	return e.state != ESL_PROMOTION_AT || p->number;
 }
 
+/* Half of all rounds is more than any SA has: what is added to a count has room. */
+static bool decode_heard(const __u8 *buf, struct announced_heard *h, __u64 members)
+{
+	struct esl_wire_heard e;
+
+	memcpy(&e, buf, sizeof(e));
+	memcpy(h->key.daddr.byte, e.daddr, sizeof(e.daddr));
+	h->key.spi = be32toh(e.spi);
+	h->key.protocol = e.protocol;
+	h->member = e.member;
+	h->flags = e.flags;
+	h->rounds = be64toh(e.rounds);
+	return key_valid(&h->key) && e.member < ESL_MEMBERS_MAX && members >> e.member & 1 &&
+	       (h->flags & ESL_HEARD_HEARSAY || h->rounds <= UINT64_MAX >> 1);
+}
+
 static bool decode_session(const __u8 *buf, struct announced_session *s, __u64 members)
 {
 	struct esl_wire_session e;
@@ -254,6 +287,8 @@ static bool decode_entry(const __u8 *buf, struct announcement *a, size_t i)
 		return decode_mark(buf, &a->marks[i]);
 	case ESL_WIRE_PROMOTIONS:
 		return decode_promotion(buf, &a->promotions[i]);
+	case ESL_WIRE_HEARD:
+		return decode_heard(buf, &a->heard[i], a->members);
 	default:
 		return decode_session(buf, &a->sessions[i], a->members);
 	}
@@ -311,6 +346,7 @@ enum wire_refusal wire_decode(const __u8 *buf, size_t size, struct announcement 
 		.prepared = be32toh(h.prepared),
 		.members = be64toh(h.members),
 		.boot = be64toh(h.boot),
+		.life = be32toh(h.life),
 		.digest = be64toh(h.digest),
 		.windows = be64toh(h.windows),
 		.count = be16toh(h.entries),
@@ -319,7 +355,7 @@ enum wire_refusal wire_decode(const __u8 *buf, size_t size, struct announcement 
 	memcpy(a->addr6, h.addr6, sizeof(a->addr6));
 	memcpy(a->mac, h.mac, sizeof(a->mac));
 	decode_options(&h, &a->options);
-	if (a->sender >= ESL_MEMBERS_MAX || !(a->members >> a->sender & 1) || !lanes_valid(&a->lanes) ||
+	if (a->sender >= ESL_MEMBERS_MAX || !(a->members >> a->sender & 1) || !a->life || !lanes_valid(&a->lanes) ||
 	    !options_valid(&a->options, a->members) || !pages_valid(a))
 		return WIRE_FIELD;
 	for (size_t i = 0; i < a->count; i++)

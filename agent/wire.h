@@ -33,6 +33,14 @@ struct announced_promotion {
 	__u64 number;
 };
 
+/* What a member has heard of the rounds of another one: include/espalier/wire.h. */
+struct announced_heard {
+	struct esl_sa_key key;
+	__u8 member;
+	__u8 flags;		/* ESL_HEARD_* */
+	__u64 rounds;
+};
+
 struct announced_session {
 	__u64 hash;
 	__u8 member;
@@ -52,6 +60,7 @@ struct announcement {
 	__u32 prepared;
 	__u64 members;
 	__u64 boot;
+	__u32 life;
 	__u64 digest;
 	__u64 windows;
 	__be32 addr[ESL_ROLES];
@@ -61,6 +70,7 @@ struct announcement {
 	union {			/* by kind */
 		struct announced_round rounds[ESL_WIRE_ENTRIES_MAX];
 		struct announced_top tops[ESL_WIRE_ENTRIES_MAX];
+		struct announced_heard heard[ESL_WIRE_ENTRIES_MAX];
 		struct announced_session sessions[ESL_WIRE_SESSIONS_MAX];
 		struct announced_promotion promotions[ESL_WIRE_ENTRIES_MAX];
 		struct switching_mark marks[ESL_WIRE_MARKS_MAX];

@@ -318,3 +318,20 @@ int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq)
 	}
 	return xfrm_transact(x, nlh, NULL, NULL);
 }
+
+int xfrm_expire(struct xfrm *x, const struct kernel_sa *sa)
+{
+	char buf[MNL_NLMSG_HDRLEN + 512];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct xfrm_user_expire *e = mnl_nlmsg_put_extra_header(nlh, sizeof(*e));
+
+	nlh->nlmsg_type = XFRM_MSG_EXPIRE;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	e->state.id.daddr = sa->daddr;
+	e->state.id.spi = htonl(sa->key.spi);
+	e->state.id.proto = (__u8)sa->key.protocol;
+	e->state.family = sa->family;
+	if (sa->has_mark)
+		mnl_attr_put(nlh, XFRMA_MARK, sizeof(sa->mark), &sa->mark);
+	return xfrm_transact(x, nlh, NULL, NULL);
+}

@@ -95,6 +95,9 @@ int xfrm_read_counters(struct xfrm *x, struct kernel_sa *const sas[], size_t cou
  */
 int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq);
 
+/* The SA is soon to end: the IKE daemon rekeys it.  Returns 0 or a negative errno. */
+int xfrm_expire(struct xfrm *x, const struct kernel_sa *sa);
+
 /* Between the parts. */
 void xfrm_put_aevent_id(struct nlmsghdr *nlh, const struct kernel_sa *sa);
 void xfrm_take_aevent(const struct nlmsghdr *nlh, struct kernel_sa *sa);

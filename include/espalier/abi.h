@@ -97,7 +97,7 @@ struct esl_config {
 	__u32 leader;		/* 1: this member is the leader */
 	__u32 policies;		/* entries of espalier_policies; 0: it is not looked up */
 	__u32 changing;		/* 1: owned IPsec packets are dropped: the outside scheme changes */
-	__u32 reserved;		/* 0 */
+	__u32 life;		/* random, drawn by the agent that finds 0: these maps were made then */
 	/* Bit s % 32 of word s / 32: this member took slot s over, and has not seen
 	 * what came in it before.  Floors hold there and in no other slot. */
 	__u32 taken[ESL_SLOTS / 32];

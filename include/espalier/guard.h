@@ -33,7 +33,7 @@
 
 /*
  * State of one outbound SA at one member.  Written by the guard (word, top),
- * by the agent (bound, first); lives in the map "espalier_guard".
+ * by the agent (bound, first, acked); lives in the map "espalier_guard".
  */
 struct esl_guard {
 	__u64 bound;	/* last number that may pass; 0: none.  Only raised. */
@@ -41,7 +41,8 @@ struct esl_guard {
 	__u64 top;	/* highest number passed, for the status; not a decision */
 	__u64 passed;	/* numbers passed, for the status */
 	__u64 event_ns;	/* when the last event about a drop was sent, CLOCK_BOOTTIME */
-	__u64 reserved[3];
+	__u64 acked;	/* for the agent: rounds of this member that the others acknowledged */
+	__u64 reserved[2];
 	__u64 word[ESL_GUARD_WORDS];
 };
 
@@ -142,6 +143,7 @@ esl_inline void esl_guard_init(struct esl_guard *g, const struct esl_lanes *l, _
 	g->top = 0;
 	g->passed = 0;
 	g->event_ns = 0;
+	g->acked = 0;
 	for (int i = 0; i < ESL_GUARD_WORDS; i++) {
 		__u32 t = tag - 1 - (__u32)i;
 

@@ -43,6 +43,7 @@ enum esl_wire_kind {
 	ESL_WIRE_NUMBERS,	/* esl_wire_top: the first number by the next table */
 	ESL_WIRE_MARKS,		/* esl_wire_mark: where plain packets begin to follow it */
 	ESL_WIRE_PROMOTIONS,	/* esl_wire_promotion: inbound SAs that not all members have yet */
+	ESL_WIRE_HEARD,		/* esl_wire_heard: outbound SAs, what was heard of a member's rounds */
 	ESL_WIRE_KINDS
 };
 
@@ -91,6 +92,8 @@ struct esl_wire_header {
 	__u8 mac[ESL_ROLES][ESL_MAC_LEN];
 	__u32 prepared;		/* snapshot of the numbers that it keeps to; 0: none yet */
 	__u16 weight[ESL_MEMBERS_MAX];	/* part of the options, by member id */
+	__u32 life;		/* random, not 0: another one after each loss of the pinned maps */
+	__u32 reserved_end;	/* 0 */
 };
 
 /* The round that the sender is in on one outbound SA. */
@@ -101,6 +104,26 @@ struct esl_wire_entry {
 	__u8 block_shift;
 	__u8 protocol;
 	__u64 round;
+};
+
+/* esl_wire_heard.flags */
+#define ESL_HEARD_ASK 0x01		/* the sender asks what is known of itself; rounds: 1 where
+					 * it waits for a rekey, else 0 */
+#define ESL_HEARD_ANSWER 0x02		/* to a member that asks; without it an acknowledgement */
+#define ESL_HEARD_KNOW 0x04		/* answer: agent/rejoin.h says what these mean */
+#define ESL_HEARD_COMPLETE 0x08
+#define ESL_HEARD_YOUNG 0x10
+#define ESL_HEARD_HEARSAY 0x20
+
+/* How many rounds of one member the sender has heard of on one outbound SA. */
+struct esl_wire_heard {
+	__u8 daddr[16];
+	__u32 spi;
+	__u8 protocol;
+	__u8 member;		/* whose rounds */
+	__u8 flags;
+	__u8 reserved;		/* 0 */
+	__u64 rounds;		/* 0 .. rounds - 1; hearsay: bit i: it was heard of from member id i */
 };
 
 /* The highest number that the sender may have accepted on one inbound SA. */
@@ -138,12 +161,13 @@ struct esl_wire_mark {
 #define ESL_WIRE_MAX \
 	(sizeof(struct esl_wire_header) + ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry))
 
-ESL_STATIC_ASSERT(sizeof(struct esl_wire_header) == 256, "wire header");
+ESL_STATIC_ASSERT(sizeof(struct esl_wire_header) == 264, "wire header");
 ESL_STATIC_ASSERT(offsetof(struct esl_wire_header, members) == 40, "wire header");
 ESL_STATIC_ASSERT(offsetof(struct esl_wire_header, weight) == 128, "wire header");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_entry) == 32, "wire entry");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_top) == sizeof(struct esl_wire_entry), "wire top");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_promotion) == sizeof(struct esl_wire_entry), "wire promotion");
+ESL_STATIC_ASSERT(sizeof(struct esl_wire_heard) == sizeof(struct esl_wire_entry), "wire heard");
 ESL_STATIC_ASSERT(ESL_WIRE_SESSIONS_MAX * sizeof(struct esl_wire_session) <=
 			  ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry),
 		  "wire sessions");

@@ -18,6 +18,7 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 		.acked = 6,
 		.members = 7,
 		.boot = 0x0102030405060708ULL,
+		.life = 0x31323334,
 		.digest = 0x1112131415161718ULL,
 		.windows = 0x2122232425262728ULL,
 		.addr = { htonl(0x0a010001), htonl(0xc0000201) },
@@ -39,6 +40,8 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 			a.promotions[i] = (struct announced_promotion){ key, i % ESL_PROMOTION_STATES,
 				i % ESL_PROMOTION_STATES == ESL_PROMOTION_NONE ||
 				i % ESL_PROMOTION_STATES == ESL_PROMOTION_HAVE ? 0 : ~0ULL - i };
+		else if (kind == ESL_WIRE_HEARD)
+			a.heard[i] = (struct announced_heard){ key, i % 3, 1U << i % 6, (~0ULL >> 1) - i };
 		else if (kind != ESL_WIRE_SESSIONS)
 			a.tops[i] = (struct announced_top){ key, ~0ULL - i };
 		else
@@ -64,7 +67,7 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 static const size_t limit[ESL_WIRE_KINDS] = { ESL_WIRE_ENTRIES_MAX, ESL_WIRE_ENTRIES_MAX,
 					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_SESSIONS_MAX,
 					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_MARKS_MAX,
-					      ESL_WIRE_ENTRIES_MAX };
+					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_ENTRIES_MAX };
 
 static bool same_key(const struct esl_sa_key *x, const struct esl_sa_key *y)
 {
@@ -85,6 +88,9 @@ static bool same_entry(const struct announcement *a, const struct announcement *
 		return same_key(&a->promotions[i].key, &b->promotions[i].key) &&
 		       a->promotions[i].state == b->promotions[i].state &&
 		       a->promotions[i].number == b->promotions[i].number;
+	if (a->kind == ESL_WIRE_HEARD)
+		return same_key(&a->heard[i].key, &b->heard[i].key) && a->heard[i].rounds == b->heard[i].rounds &&
+		       a->heard[i].member == b->heard[i].member && a->heard[i].flags == b->heard[i].flags;
 	if (a->kind != ESL_WIRE_SESSIONS)
 		return same_key(&a->tops[i].key, &b->tops[i].key) && a->tops[i].top == b->tops[i].top;
 	return a->sessions[i].hash == b->sessions[i].hash && a->sessions[i].member == b->sessions[i].member;
@@ -96,7 +102,7 @@ static bool same(const struct announcement *a, const struct announcement *b)
 	    memcmp(&a->lanes, &b->lanes, sizeof(a->lanes)) || !options_equal(&a->options, &b->options) ||
 	    a->acked != b->acked || a->snapshot != b->snapshot || a->page != b->page || a->pages != b->pages ||
 	    a->plan != b->plan || a->prepared != b->prepared ||
-	    a->members != b->members || a->boot != b->boot || a->digest != b->digest ||
+	    a->members != b->members || a->boot != b->boot || a->life != b->life || a->digest != b->digest ||
 	    a->windows != b->windows || memcmp(a->addr, b->addr, sizeof(a->addr)) ||
 	    memcmp(a->addr6, b->addr6, sizeof(a->addr6)) || memcmp(a->mac, b->mac, sizeof(a->mac)) ||
 	    a->count != b->count)
@@ -208,6 +214,11 @@ static const struct {
 	{ "a kind too high", ESL_WIRE_ROUNDS, HEADER(kind), 1, ESL_WIRE_KINDS, WIRE_FIELD },
 	{ "a sender too high", ESL_WIRE_ROUNDS, HEADER(sender), 1, 64, WIRE_FIELD },
 	{ "a sender that is no member", ESL_WIRE_ROUNDS, HEADER(sender), 1, 3, WIRE_FIELD },
+	{ "no life", ESL_WIRE_ROUNDS, HEADER(life), 4, 0, WIRE_FIELD },
+	{ "rounds of no member", ESL_WIRE_HEARD, ENTRY(esl_wire_heard, member), 1, 3, WIRE_FIELD },
+	{ "rounds of a member too high", ESL_WIRE_HEARD, ENTRY(esl_wire_heard, member), 1, 64, WIRE_FIELD },
+	{ "rounds heard that none has", ESL_WIRE_HEARD, ENTRY(esl_wire_heard, rounds), 8, ~0ULL, WIRE_FIELD },
+	{ "no SPI heard of", ESL_WIRE_HEARD, ENTRY(esl_wire_heard, spi), 4, 0, WIRE_FIELD },
 	{ "no lanes", ESL_WIRE_ROUNDS, HEADER(lanes), 2, 0, WIRE_FIELD },
 	{ "65 lanes", ESL_WIRE_ROUNDS, HEADER(lanes), 2, 65, WIRE_FIELD },
 	{ "blocks too small", ESL_WIRE_ROUNDS, HEADER(block_shift), 1, 2, WIRE_FIELD },

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Outbound SAs: what members tell each other of the rounds of one another, so
+ * that one that lost its state knows where it may begin.  rejoin.h has the rule.
+ */
+#include <openssl/rand.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "sadb.h"
+
+/* Acknowledgements trail: normal running waits for none. */
+#define TRAIL_NS (10 * NS_PER_MS)
+/* An IKE daemon that was asked to rekey has so long to do it. */
+#define REKEY_NS (10 * NS_PER_S)
+/* A quarter of the 32-bit numbers is left for the rekey to come. */
+#define SPENT_MOST (3ULL << 30)
+#define ASKED_AT_ONCE 256
+
+struct rejoin_rule sadb_rule(const struct agent *a)
+{
+	struct rejoin_rule rule = { .id = a->conf.member, .majority = a->conf.quorum == ESL_QUORUM_MAJORITY };
+
+	for (size_t i = 0; i < a->conf.member_count; i++)
+		rule.members |= 1ULL << a->conf.members[i].id;
+	return rule;
+}
+
+__u64 sadb_living(const struct agent *a)
+{
+	__u64 now = agent_now(), living = 0, beating = cluster_heard_members(&a->membership.cluster, now);
+
+	for (size_t i = 0; i < a->sync.count; i++) {
+		__u32 id = a->sync.others[i].id;
+
+		/* One that has sent heartbeats is known to be dead sooner. */
+		if (a->sync.heard[i].equal && join_is_fresh(&a->sync.heard[i], now) &&
+		    (beating >> id & 1 || !a->membership.cluster.peer[id].heard_ns))
+			living |= 1ULL << id;
+	}
+	return living;
+}
+
+int sadb_draw_life(struct esl_config *c)
+{
+	__u32 life = 0;
+
+	while (!c->life && !life)
+		if (RAND_bytes((unsigned char *)&life, sizeof(life)) != 1)
+			return -1;
+	if (life)
+		esl_store(&c->life, life);
+	return 0;
+}
+
+static void put(struct agent *a, struct announcement *m, const struct announced_heard *h)
+{
+	m->heard[m->count++] = *h;
+	if (m->count < ESL_WIRE_ENTRIES_MAX)
+		return;
+	sync_send(a, m);
+	m->count = 0;
+}
+
+static bool is_asking(const struct sa *sa)
+{
+	return sa->outbound && sa->present && !sa->recorded && !sa->held &&
+	       (sa->silent == REJOIN_ASKING || sa->silent == REJOIN_UNPROVEN);
+}
+
+static void ask(struct agent *a)
+{
+	struct announcement m = { .kind = ESL_WIRE_HEARD };
+	struct sadb *db = a->sadb;
+
+	for (size_t i = 0, n = 0; i < db->count && n < ASKED_AT_ONCE; i++) {
+		struct sa *sa = db->all[db->ask_page++ % db->count];
+
+		if (!is_asking(sa))
+			continue;
+		n++;
+		rejoin_ask(&sa->rejoin);
+		put(a, &m, &(struct announced_heard){ sa->key, (__u8)a->conf.member, ESL_HEARD_ASK,
+						      sa->silent == REJOIN_UNPROVEN });
+	}
+	if (m.count)
+		sync_send(a, &m);
+}
+
+void sadb_ask(struct agent *a)
+{
+	struct sadb *db = a->sadb;
+
+	/* One that was to answer may have died. */
+	for (size_t i = 0; i < db->count; i++)
+		if (is_asking(db->all[i]))
+			sadb_open_outbound(a, db->all[i]);
+	ask(a);
+}
+
+void sadb_ask_soon(struct agent *a)
+{
+	a->sadb->asking = true;
+	loop_again(a->sadb->trail, 0);
+}
+
+static int on_trail(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct announcement m = { .kind = ESL_WIRE_HEARD };
+	struct agent *a = data;
+	struct sadb *db = a->sadb;
+	struct sa *sa;
+
+	(void)source, (void)usec;
+	while ((sa = sadb_unqueue(db, SA_ACKNOWLEDGE))) {
+		for (__u64 due = sa->rejoin.due; due; due &= due - 1) {
+			__u8 id = (__u8)__builtin_ctzll(due);
+
+			put(a, &m, &(struct announced_heard){ sa->key, id, 0, sa->rejoin.heard[id] });
+		}
+		sa->rejoin.due = 0;
+	}
+	if (m.count)
+		sync_send(a, &m);
+	if (db->asking)
+		ask(a);
+	db->asking = false;
+	return 0;
+}
+
+int sadb_start_trail(struct agent *a)
+{
+	int err = loop_timer(a, &a->sadb->trail, 0, on_trail);
+
+	return err < 0 ? err : 0;
+}
+
+void sadb_acknowledge(struct agent *a, struct sa *sa)
+{
+	int enabled;
+
+	sadb_queue(a->sadb, sa, SA_ACKNOWLEDGE);
+	if (sd_event_source_get_enabled(a->sadb->trail, &enabled) >= 0 && enabled == SD_EVENT_OFF)
+		loop_again(a->sadb->trail, TRAIL_NS);
+}
+
+void sadb_want_rekey(struct agent *a, struct sa *sa)
+{
+	__u64 now = agent_now();
+
+	if (!a->leader || !sa->present || (sa->rekey_ns && now - sa->rekey_ns < REKEY_NS))
+		return;
+	sa->rekey_ns = now;
+	sa->rekeys++;
+	say(LOG_NOTICE, "SA 0x%08x: the IKE daemon is asked to rekey it", sa->key.spi);
+	xfrm_expire(&a->xfrm, &sa->kernel);
+}
+
+void sadb_find_spent(struct agent *a)
+{
+	for (size_t i = 0; i < a->sadb->count; i++) {
+		struct sa *sa = a->sadb->all[i];
+
+		if (sa->outbound && sa->present && sa->recorded && !sa->kernel.esn &&
+		    esl_load(&guard_of(a, sa)->bound) > SPENT_MOST)
+			sadb_want_rekey(a, sa);
+	}
+}
+
+/* A member asks what is known of it. */
+static void answer(struct agent *a, struct announcement *m, size_t i, const struct announced_heard *h)
+{
+	struct sa *sa = sadb_find(a->sadb, &h->key);
+	struct announced_heard reply = { h->key, h->member, ESL_HEARD_ANSWER, 0 };
+	struct rejoin_answer r = {};
+
+	if (sa && sa->outbound)
+		r = rejoin_answer(&sa->rejoin, h->member, sa->recorded, a->sync.others[i].life_ns, sadb_living(a));
+	reply.flags |= (r.know ? ESL_HEARD_KNOW : 0) | (r.complete ? ESL_HEARD_COMPLETE : 0) |
+		       (r.young ? ESL_HEARD_YOUNG : 0) | (r.sources ? ESL_HEARD_HEARSAY : 0);
+	reply.rounds = r.sources ? r.sources : r.heard;
+	put(a, m, &reply);
+	/* It cannot begin by itself. */
+	if (r.know && !r.young && !sa->held && sa->silent == REJOIN_OPEN && h->rounds)
+		sadb_want_rekey(a, sa);
+}
+
+static void take(struct agent *a, const struct announcement *m, const struct announced_heard *h)
+{
+	struct rejoin_answer r = { .know = h->flags & ESL_HEARD_KNOW,
+				   .complete = h->flags & ESL_HEARD_COMPLETE,
+				   .young = h->flags & ESL_HEARD_YOUNG,
+				   .heard = h->flags & ESL_HEARD_HEARSAY ? 0 : h->rounds,
+				   .sources = h->flags & ESL_HEARD_HEARSAY ? h->rounds : 0 };
+	struct sa *sa = sadb_find(a->sadb, &h->key);
+	bool more;
+
+	if (!sa || !sa->outbound)
+		return;
+	if (h->flags & ESL_HEARD_ANSWER) {
+		rejoin_answered(&sa->rejoin, m->sender, &r);
+		if (!sa->recorded)
+			sadb_open_outbound(a, sa);
+		return;
+	}
+	more = rejoin_acknowledged(&sa->rejoin, m->sender, h->rounds);
+	if (more)
+		sadb_go_on(a, sa);
+}
+
+void sadb_heard(struct agent *a, size_t i, const struct announcement *m)
+{
+	struct announcement replies = { .kind = ESL_WIRE_HEARD };
+
+	for (size_t n = 0; n < m->count; n++) {
+		if (m->heard[n].flags & ESL_HEARD_ASK && m->heard[n].member == m->sender)
+			answer(a, &replies, i, &m->heard[n]);
+		else if (!(m->heard[n].flags & ESL_HEARD_ASK) && m->heard[n].member == a->conf.member)
+			take(a, m, &m->heard[n]);
+	}
+	if (replies.count)
+		sync_send(a, &replies);
+}
+
+bool sadb_is_silent(const struct agent *a, bool was_ready)
+{
+	const struct sadb *db = a->sadb;
+
+	for (size_t i = 0; db && i < db->count; i++) {
+		const struct sa *sa = db->all[i];
+
+		/* A new SA of a member that forwards is asked for in a moment. */
+		if (sa->outbound && sa->present && !sa->recorded &&
+		    (sa->silent == REJOIN_UNPROVEN || (!was_ready && sa->silent != REJOIN_OPEN && sa->silent != REJOIN_NO_LANE)))
+			return true;
+	}
+	return false;
+}
