@@ -108,6 +108,8 @@ enum rejoin rejoin_begin(struct rejoin_sa *s, const struct rejoin_rule *rule, __
 		/* Somebody sends on it whom this member does not hear. */
 		if (s->sources & ~s->answered & ~(1ULL << rule->id))
 			return REJOIN_ASKING;
+		if (s->found && !(s->know & s->young) && others_of(rule) & ~s->answered)
+			return REJOIN_UNPROVEN;
 		s->whole = true;
 		return REJOIN_OPEN;
 	}

@@ -25,8 +25,9 @@
  * them is taken for dead, and normal running never meets it.
  *
  * An SA that came to every member that knows it after it had heard the present
- * life of this one is a new one, and so is one that nobody knows: a life is what
- * passes between two losses of the pinned maps.
+ * life of this one is a new one: a life is what passes between two losses of the
+ * pinned maps.  So is one that nobody knows; but where this member found it when
+ * it started, and has not seen it come, all others must have said so.
  *
  * Counts of rounds: n means the rounds 0 .. n - 1; 0 means none.
  */
@@ -76,6 +77,7 @@ struct rejoin_sa {
 	__u64 young;			/* and got it after they had heard this life */
 	__u64 sources;			/* of whom those who do not have it heard of it */
 	__u64 since_ns;			/* when this member got it; 0: before it started, or not for the first time */
+	bool found;			/* it was there, without a record, when this member started */
 	bool whole;			/* and has missed nothing that was told of it */
 };
 

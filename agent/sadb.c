@@ -146,11 +146,14 @@ static void on_change(void *data, enum xfrm_change change, const struct kernel_s
 		say(LOG_ERR, "SA 0x%08x: no memory for another SA", k->key.spi);
 		return;
 	}
-	if (sa->kernel.key_print && k->key_print && sa->kernel.key_print != k->key_print)
+	if (inbound && sa->kernel.key_print && k->key_print && sa->kernel.key_print != k->key_print)
 		sadb_new_key(sa);
 	sa->kernel = *k;
 	sa->outbound = outbound;
+	if (outbound)
+		sadb_identify(a, sa);
 	sa->present = true;
+	sa->rejoin.found |= a->sadb->starting && !sa->recorded;
 	if (outbound)
 		sadb_open_outbound(a, sa);
 	else
@@ -224,7 +227,9 @@ int sadb_start(struct agent *a, char error[ESL_ERROR_MAX])
 			 err == -EXDEV ? "the pinned records belong to another member id" : strerror(-err));
 		return err;
 	}
-	err = xfrm_open(&a->xfrm, on_change, policy_on_change, a);
+	err = xfrm_print_key(&a->pins.config->key, sizeof(a->pins.config->key));
+	if (!err)
+		err = xfrm_open(&a->xfrm, on_change, policy_on_change, a);
 	if (err) {
 		snprintf(error, ESL_ERROR_MAX, "cannot open XFRM netlink: %s", strerror(-err));
 		return err;
@@ -252,7 +257,9 @@ int sadb_start(struct agent *a, char error[ESL_ERROR_MAX])
 		err = sadb_start_trail(a);
 	if (err < 0)
 		return err;
+	a->sadb->starting = true;
 	list_again(a);
+	a->sadb->starting = false;
 	policy_on_change(a, XFRM_ALL, NULL);
 	return 0;
 }

@@ -12,9 +12,10 @@
  *     sadb_rejoin.c   outbound: what members know of the rounds of one another
  *     sadb_restore.c  the records that an earlier run left
  *
- * An outbound record is never removed or rewritten while the maps are pinned:
- * an SA that is deleted and added again with the same SPI goes on where it
- * was, because its numbers may have been used.
+ * An outbound record outlives the kernel's SA: one that is deleted and added
+ * again with the same SPI and key, perhaps for another address of the peer (NAT-T,
+ * MOBIKE), goes on where it was, because its numbers may have been used.  The
+ * same SPI with another key is another SA, with a record of its own.
  */
 #ifndef AGENT_SADB_H
 #define AGENT_SADB_H
@@ -59,6 +60,7 @@ struct sa {
 	bool held;			/* held_round is announced and not used yet */
 	__u64 held_round;
 	struct rejoin_sa rejoin;
+	__u64 print;			/* of the key that the record was made for; 0: not told */
 	__u64 rekey_ns;			/* leader: when a rekey was last asked for, */
 	__u64 rekeys;			/* and how often */
 	__u32 window;			/* of the peer, as known when the plan was looked at */
@@ -100,6 +102,7 @@ struct sadb {
 	size_t dirty;
 	size_t held;				/* rounds that are announced and not used yet, */
 	size_t held_page;			/* and where the next page of them begins */
+	bool starting;				/* the first look at the kernel's SAs */
 	bool waiting;				/* SAs wait until all know the same windows */
 	bool unread;				/* the tops could not be told, as the log says */
 	struct esl_sa_seq *counts;		/* of sadb_seen.c: a batch, */
@@ -165,8 +168,11 @@ void sadb_find_senders(struct agent *a);
 /* Call f for every SA. */
 void sadb_each(struct agent *a, void (*f)(const struct sa *sa, void *data), void *data);
 
-/* The kernel has the SPI with another key than before: what was known is of another SA. */
+/* Inbound: the kernel has the SPI with another key than before: what was known is of another SA. */
 void sadb_new_key(struct sa *sa);
+
+/* Outbound: sa->kernel was just read, and its key may not be the record's. */
+void sadb_identify(struct agent *a, struct sa *sa);
 
 /* Read the tops of all inbound SAs from the kernel into sadb.tops. */
 int sadb_read_tops(struct agent *a);

@@ -111,6 +111,7 @@ static int record_outbound(struct agent *a, struct sa *sa, __u64 round)
 		.lane = sa->lanes.lane,
 		.lanes = sa->lanes.plan,
 		.esn = sa->kernel.esn,
+		.print = sa->kernel.key_print,
 	};
 	int err = sadb_take_index(a->sadb, sa);
 
@@ -125,6 +126,7 @@ static int record_outbound(struct agent *a, struct sa *sa, __u64 round)
 		return err;
 	}
 	sa->recorded = true;
+	sa->print = out.print;
 	rejoin_recorded(&sa->rejoin, agent_now());
 	sadb_acknowledge(a, sa);
 	return 0;
@@ -164,7 +166,7 @@ static bool choose_plan(struct agent *a, struct sa *sa)
 
 static void say_silent(struct sa *sa, enum rejoin why)
 {
-	if (sa->silent != why && why != REJOIN_ASKING)
+	if (sa->silent != why && why != REJOIN_ASKING && why != REJOIN_OPEN)
 		say(LOG_WARNING, "SA 0x%08x: silent: %s", sa->key.spi, rejoin_sentence(why));
 	sa->silent = why;
 }

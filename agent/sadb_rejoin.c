@@ -3,6 +3,7 @@
  * Outbound SAs: what members tell each other of the rounds of one another, so
  * that one that lost its state knows where it may begin.  rejoin.h has the rule.
  */
+#include <bpf/bpf.h>
 #include <openssl/rand.h>
 #include <string.h>
 #include <syslog.h>
@@ -16,6 +17,74 @@
 /* A quarter of the 32-bit numbers is left for the rekey to come. */
 #define SPENT_MOST (3ULL << 30)
 #define ASKED_AT_ONCE 256
+
+/* Another record of the same SPI and key: the peer has another address now. */
+static const struct sa *moved_from(const struct sadb *db, const struct sa *sa)
+{
+	for (size_t i = 0; sa->kernel.key_print && i < db->count; i++) {
+		const struct sa *other = db->all[i];
+
+		if (other != sa && other->outbound && other->recorded && other->key.spi == sa->key.spi &&
+		    other->key.protocol == sa->key.protocol && other->print == sa->kernel.key_print)
+			return other;
+	}
+	return NULL;
+}
+
+/* One guard for all addresses of an SA, so that no number passes once for each. */
+static void move(struct agent *a, struct sa *sa, const struct sa *from)
+{
+	struct esl_sa_out out;
+
+	if (bpf_map_lookup_elem(a->pins.sa_out, &from->key, &out) ||
+	    bpf_map_update_elem(a->pins.sa_out, &sa->key, &out, BPF_ANY))
+		return;
+	sa->index = from->index;
+	sa->print = from->print;
+	sa->lanes = from->lanes;
+	sa->lanes.started = false;
+	sa->rejoin = from->rejoin;
+	sa->recorded = true;
+	a->sadb->out[sa->index] = sa;
+	say(LOG_NOTICE, "SA 0x%08x goes on for another address of the peer", sa->key.spi);
+}
+
+/* Does a record for another address go by the same guard? */
+static bool is_shared(const struct sadb *db, const struct sa *sa)
+{
+	for (size_t i = 0; i < db->count; i++)
+		if (db->all[i] != sa && db->all[i]->outbound && db->all[i]->recorded && db->all[i]->index == sa->index)
+			return true;
+	return false;
+}
+
+static void forget(struct agent *a, struct sa *sa)
+{
+	struct esl_lanes plan = sa->lanes.plan;
+
+	bpf_map_delete_elem(a->pins.sa_out, &sa->key);
+	if (!is_shared(a->sadb, sa))
+		sadb_give_index(a->sadb, sa);
+	/* Members that do not know of the new key yet announce the plan of the old one. */
+	sa->lanes = (struct lane_state){ .plan = plan };
+	sa->rejoin = (struct rejoin_sa){};
+	a->sadb->held -= sa->held;
+	sa->recorded = sa->held = false;
+	sa->silent = REJOIN_OPEN;
+	sa->print = 0;
+	say(LOG_NOTICE, "SA 0x%08x has another key: it is another SA", sa->key.spi);
+}
+
+void sadb_identify(struct agent *a, struct sa *sa)
+{
+	const struct sa *from;
+
+	if (sa->recorded && sa->print && sa->kernel.key_print && sa->print != sa->kernel.key_print)
+		forget(a, sa);
+	from = sa->recorded ? NULL : moved_from(a->sadb, sa);
+	if (from)
+		move(a, sa, from);
+}
 
 struct rejoin_rule sadb_rule(const struct agent *a)
 {
@@ -156,13 +225,24 @@ void sadb_want_rekey(struct agent *a, struct sa *sa)
 	xfrm_expire(&a->xfrm, &sa->kernel);
 }
 
+/* Half of what a member may do without the others is used, or three quarters of 32 bits. */
+static bool is_spent(const struct agent *a, const struct sa *sa)
+{
+	struct rejoin_rule rule = sadb_rule(a);
+	__u64 limit = rejoin_limit(&sa->rejoin, &rule, &sa->lanes.plan, sa->kernel.esn);
+
+	if (!sa->kernel.esn && esl_load(&guard_of(a, sa)->bound) > SPENT_MOST)
+		return true;
+	return limit != UINT64_MAX && !rule.majority &&
+	       sa->lanes.round + rejoin_allowance(&rule, &sa->lanes.plan, sa->kernel.esn) / 2 >= limit;
+}
+
 void sadb_find_spent(struct agent *a)
 {
 	for (size_t i = 0; i < a->sadb->count; i++) {
 		struct sa *sa = a->sadb->all[i];
 
-		if (sa->outbound && sa->present && sa->recorded && !sa->kernel.esn &&
-		    esl_load(&guard_of(a, sa)->bound) > SPENT_MOST)
+		if (sa->outbound && sa->present && sa->recorded && is_spent(a, sa))
 			sadb_want_rekey(a, sa);
 	}
 }

@@ -22,6 +22,7 @@ int sadb_restore(struct agent *a)
 			return -ENOMEM;
 		sa->outbound = sa->recorded = true;
 		sa->index = out.index;
+		sa->print = out.print;
 		sa->lanes.plan = out.lanes;
 		sa->lanes.lane = out.lane;
 		sadb_keep_index(a->sadb, sa);

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #define BUFFER_SIZE 32768
@@ -20,17 +22,36 @@ struct esl_addr xfrm_addr(const xfrm_address_t *a, __u16 family)
 	return r;
 }
 
-/* FNV-1a with a start that only this process knows. */
+static EVP_MAC_CTX *print_mac;
+
+int xfrm_print_key(const void *key, size_t size)
+{
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string("digest", (char[]){ "SHA256" }, 0),
+				OSSL_PARAM_construct_end() };
+
+	EVP_MAC_CTX_free(print_mac);
+	print_mac = mac ? EVP_MAC_CTX_new(mac) : NULL;
+	EVP_MAC_free(mac);
+	return print_mac && EVP_MAC_init(print_mac, key, size, params) ? 0 : -EIO;
+}
+
+/* Of the algorithms and keys up to this one. */
 static __u64 key_print(__u64 print, const struct nlattr *attr)
 {
-	const __u8 *byte = mnl_attr_get_payload(attr);
-	static __u64 start;
+	__u16 type = mnl_attr_get_type(attr);
+	unsigned char full[EVP_MAX_MD_SIZE];
+	size_t size;
 
-	if (!start)
-		start = getrandom(&start, sizeof(start), 0) == sizeof(start) ? start | 1 : 0xcbf29ce484222325ULL;
-	print = print ? print : start;
-	for (size_t i = 0; i < mnl_attr_get_payload_len(attr); i++)
-		print = (print ^ byte[i]) * 0x100000001b3ULL;
+	if (!print_mac)
+		return 0;
+	if (!EVP_MAC_init(print_mac, NULL, 0, NULL) ||
+	    !EVP_MAC_update(print_mac, (const unsigned char *)&print, sizeof(print)) ||
+	    !EVP_MAC_update(print_mac, (const unsigned char *)&type, sizeof(type)) ||
+	    !EVP_MAC_update(print_mac, mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr)) ||
+	    !EVP_MAC_final(print_mac, full, &size, sizeof(full)))
+		return 0;
+	memcpy(&print, full, sizeof(print));
 	return print ? print : 1;
 }
 

@@ -32,7 +32,7 @@ struct kernel_sa {
 	__u32 replay_window;
 	__u64 oseq;			/* last number assigned */
 	__u64 seq;			/* highest number accepted */
-	__u64 key_print;		/* tells keys apart within this process; 0: not told */
+	__u64 key_print;		/* keyed fingerprint: xfrm_print_key(); 0: not told, or not asked for */
 	union {
 		struct xfrm_replay_state_esn esn_state;
 		__u8 esn_bytes[sizeof(struct xfrm_replay_state_esn) + 4 * XFRM_BITMAP_WORDS];
@@ -67,6 +67,12 @@ struct xfrm {
 	xfrm_policy_handler policy_handler;
 	void *data;
 };
+
+/*
+ * What fingerprints of keys are made with, the same for ever; to be called once,
+ * before xfrm_open().  key is not kept.  Returns 0 or a negative errno.
+ */
+int xfrm_print_key(const void *key, size_t size);
 
 int xfrm_open(struct xfrm *x, xfrm_handler handler, xfrm_policy_handler policy_handler, void *data);
 void xfrm_close(struct xfrm *x);

@@ -4,6 +4,7 @@
 # behind the peer for each: 0x1000 + n cluster -> peer, 0x2000 + n peer -> cluster.
 
 LAB_KINDS=${LAB_KINDS:-esp}
+LAB_ESN=${LAB_ESN:-1}	# 0: 32-bit numbers
 
 # n, protocol, cluster's and peer's outer address, network behind the peer
 declare -A LAB_KIND=(
@@ -69,7 +70,8 @@ kinds_routes() {
 sa() {
 	local proto=${2/natt/esp} common
 	common="xfrm state add src $3 dst $4 proto $proto spi $6 reqid $7 mode tunnel"
-	common+=" replay-window $LAB_WINDOW flag esn"
+	common+=" replay-window $LAB_WINDOW"
+	((!LAB_ESN)) || common+=" flag esn"
 	# One family inside the other: the SA must not take packets of its own only.
 	[[ $1 != ?in? ]] || common+=" af-unspec"
 	case $2 in

@@ -143,6 +143,8 @@ struct esl_sa_out {
 	__u32 lane;
 	struct esl_lanes lanes;
 	__u32 esn;		/* 1: 64-bit numbers */
+	__u64 print;		/* keyed fingerprint of the SA's key, so that another key is another SA;
+				 * 0: the kernel does not tell keys. For the agent */
 };
 
 /* The stack of the receiver joins fragments of equal keys (RFC 791; RFC 8200
@@ -281,7 +283,7 @@ ESL_STATIC_ASSERT(offsetof(struct esl_config, current) % 8 == 0 &&
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_key) == 24, "SA key");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_in) == 32, "inbound SA");
 ESL_STATIC_ASSERT(sizeof(struct esl_sa_seq) == 24, "sequence record");
-ESL_STATIC_ASSERT(sizeof(struct esl_sa_out) == 16, "outbound SA");
+ESL_STATIC_ASSERT(sizeof(struct esl_sa_out) == 24, "outbound SA");
 ESL_STATIC_ASSERT(sizeof(struct esl_frag_key) == 40, "fragment key");
 ESL_STATIC_ASSERT(sizeof(struct esl_frag) == 16, "fragment");
 ESL_STATIC_ASSERT(sizeof(struct esl_policy_key) == 20, "policy key");

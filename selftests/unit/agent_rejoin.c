@@ -64,8 +64,13 @@ Test(agent_rejoin, begin)
 		bool majority, esn;
 		enum rejoin what;
 		__u64 first;
+		bool found;
 	} rows[] = {
-		{ "nobody lives: a new SA, and a lone survivor waits for nobody", "..", false, true, REJOIN_OPEN, 0 },
+		{ "nobody lives, and it has just come: a lone survivor waits for nobody", "..", false, true, REJOIN_OPEN, 0 },
+		{ "nobody lives, and it was there at the start", "..", false, true, REJOIN_UNPROVEN, 0, true },
+		{ "the same, with a majority", "N.", true, true, REJOIN_UNPROVEN, 0, true },
+		{ "it was there, and nobody knows it", "NN", true, true, REJOIN_OPEN, 0, true },
+		{ "it was there, and came to one in this life", "Y.", false, true, REJOIN_OPEN, 0, true },
 		{ "nobody knows it", "NN", true, true, REJOIN_OPEN, 0 },
 		{ "one has not answered", "N?", true, true, REJOIN_ASKING, 0 },
 		{ "it came to all in this life", "YY", true, true, REJOIN_OPEN, 0 },
@@ -85,7 +90,7 @@ Test(agent_rejoin, begin)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct rejoin_sa s = {};
+		struct rejoin_sa s = { .found = rows[i].found };
 		__u64 living = 0, first;
 		enum rejoin what;
 		bool held;
@@ -212,13 +217,15 @@ static void begin(struct run *r)
 		return;
 	}
 	/* All who knew are away: what then looks like a new SA is the operator's. */
-	if (!known && r->used)
+	if (!known && r->used && (!r->s.found || living == ((r->rule.members - 1) & r->rule.members)))
 		return;
 	cr_assert_geq(first, r->used, "begins in round %llu, %llu were used", first, r->used);
 	r->begun++;
 	r->round = first;
 	r->held = held;
 	r->recorded = !held;
+	if (!held)
+		use(r, first);
 }
 
 static void go_on(struct run *r)
