@@ -141,6 +141,7 @@ static json_t *figures(struct sim *s, struct result *r, double seconds)
 		{ "jumps", f->jumps },
 		{ "guard_drops", f->late },
 		{ "rekeys", f->rekeys },
+		{ "rejoins", f->rejoins },
 		{ "accepted_on_both_sides", f->exempt },
 		{ "unsettled", f->unsettled },
 	};

@@ -449,7 +449,8 @@ void member_wipe(struct sim *s, struct member *m)
 	for (int i = 0; i < KERNEL_SAS; i++) {
 		struct kernel_sa *k = &m->kernel.sa[i];
 
-		*k = (struct kernel_sa){ .sa = k->sa, .oseq = k->oseq, .window = k->window };
+		/* And what XFRM counted: the SA was deleted and added again. */
+		*k = (struct kernel_sa){ .sa = k->sa, .window = k->window };
 		k->shut = k->forgot = true;
 	}
 }

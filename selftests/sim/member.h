@@ -9,6 +9,7 @@
 
 #include <agent/cluster.h>
 #include <agent/lanes.h>
+#include <agent/rejoin.h>
 
 #include "clock.h"
 #include "kernel.h"
@@ -22,6 +23,7 @@ struct tidings {
 	__u64 sent_at;			/* true time: older ones are refused, as by the keys of each boot */
 	__u64 kernel_state;
 	__u32 newest;			/* SA, and one; 0: none */
+	__u64 life_of[ESL_MEMBERS_MAX];	/* kernel_state of others, as heard */
 	struct {
 		__u32 sa;		/* and one */
 		bool started, kept;
@@ -31,6 +33,9 @@ struct tidings {
 		__u64 floor;		/* the highest floor of anybody */
 		__u64 bar;		/* nothing above it is accepted by who heard no higher one of all */
 		__u64 from;		/* of a leader: X of its plan */
+		bool recorded;		/* what others may ask: agent/rejoin.h */
+		__u64 complete, young, sources;
+		__u64 heard[ESL_MEMBERS_MAX];
 	} part[KERNEL_SAS];
 	struct stamp plan;		/* the plan that from[] is for, and its attempt */
 	__u32 attempt;
@@ -65,6 +70,9 @@ struct step {
 struct agent_sa {
 	__u32 sa;			/* and one; 0: none */
 	struct lane_state lanes;
+	struct rejoin_sa rejoin;
+	bool held;			/* held_round is told and not used yet */
+	__u64 held_round;
 	bool behind;
 	__u64 passed_seen, active_ns;
 	__u64 heard_top, heard_floor;	/* of others */
@@ -83,7 +91,8 @@ struct agent {
 	__u64 heard_ns[ESL_MEMBERS_MAX];
 	__u64 heard_sent[ESL_MEMBERS_MAX];
 	__u64 heard_term[ESL_MEMBERS_MAX];	/* the highest that it followed or voted in */
-	__u64 kernel_state[ESL_MEMBERS_MAX];	/* as told */
+	__u64 kernel_state[ESL_MEMBERS_MAX];	/* as told, */
+	__u64 life_ns[ESL_MEMBERS_MAX];		/* and when first */
 	__u32 newest[ESL_MEMBERS_MAX];
 	struct slot_table table;	/* to be put in force */
 	bool lapsed;			/* the lease ended, or was never: what is owned may have been another's */
@@ -166,6 +175,14 @@ void sas_tell(struct sim *s, struct member *m, struct tidings *t);
 void sas_install(struct sim *s, struct member *m, __u32 sa);
 /* Make a pair, as an IKE daemon at the leader does. */
 void sas_rekey(struct sim *s, struct member *m, __u64 members);
+
+/* rejoins.c: may the round be entered? If not it is told, and waits. */
+bool rejoins_may(struct sim *s, struct member *m, struct agent_sa *a, __u64 round);
+/* Without a record: may the SA begin, in *round, not below least? */
+bool rejoins_begin(struct sim *s, struct member *m, struct agent_sa *a, __u64 least, __u64 now, __u64 *round);
+void rejoins_recorded(struct sim *s, struct member *m, struct agent_sa *a, __u64 now);
+void rejoins_tell(struct sim *s, struct member *m, struct tidings *t);
+void rejoins_heard(struct sim *s, struct member *m, __u32 from, const struct tidings *t, __u64 now);
 
 /* takes.c: tables and planned changes in the kernel. */
 void takes_table(struct sim *s, struct member *m, __u64 now);

@@ -2,8 +2,8 @@
 /*
  * What the edge does with SAs: jumps, tidings, and rekeys.  A kernel that lost
  * its state uses only SAs made since: what it sent and accepted before is
- * nowhere known for certain.  One that lost the maps only still has the counters
- * of XFRM, and sends on from there; it accepts nothing more.
+ * nowhere known for certain.  One that lost the maps, and what XFRM had counted,
+ * begins where agent/rejoin.h lets it; it accepts nothing more.
  */
 #include <string.h>
 
@@ -49,6 +49,8 @@ static void jump(struct sim *s, struct member *m, struct agent_sa *a, __u64 roun
 	if (!k)
 		return;
 	j = lane_jump_to(&a->lanes, round, assigned(k));
+	if (!rejoins_may(s, m, a, j.round))
+		return;
 	s->figures.jumps++;
 	member_step(m, STEP_BOUND, a->sa - 1, j.bound, 0);
 	member_step(m, STEP_COUNTER, a->sa - 1, j.oseq, j.round);
@@ -69,14 +71,31 @@ void sas_counter(struct sim *s, struct member *m, __u32 sa, __u64 oseq, __u64 ro
 }
 
 /* Into the lane, with or without a record of an earlier agent. */
-static void open_out(struct sim *s, struct member *m, struct kernel_sa *k)
+static void begin_out(struct sim *s, struct member *m, struct kernel_sa *k)
 {
 	const struct sa_pair *pair = &s->sa[k->sa - 1];
 	struct agent_sa *a = &m->agent.sa[(k->sa - 1) % KERNEL_SAS];
-	__u64 round;
+	__u64 now = clock_local(&m->clock, s->now), round = max64(lane_round_beyond(&a->lanes, assigned(k)), pair->round);
+
+	if (!k->recorded) {
+		if (!rejoins_begin(s, m, a, max64(round, lane_start_round(&a->lanes, k->oseq)), now, &round))
+			return;
+		esl_guard_init(&k->guard, &pair->plan, m->id, esl_lane_first(&pair->plan, round, m->id));
+		k->recorded = true;
+		rejoins_recorded(s, m, a, now);
+	}
+	jump(s, m, a, max64(round, a->lanes.ahead));
+}
+
+static void open_out(struct sim *s, struct member *m, struct kernel_sa *k, bool found)
+{
+	const struct sa_pair *pair = &s->sa[k->sa - 1];
+	struct agent_sa *a = &m->agent.sa[(k->sa - 1) % KERNEL_SAS];
 
 	if (a->sa != k->sa)
 		memset(a, 0, sizeof(*a));
+	a->rejoin.found |= found && !k->recorded;
+	a->rejoin.kept = k->guard.acked;
 	a->sa = k->sa;
 	a->lanes.plan = pair->plan;
 	a->lanes.lane = m->id;
@@ -84,14 +103,7 @@ static void open_out(struct sim *s, struct member *m, struct kernel_sa *k)
 	a->bar = max64(max64(a->bar, k->bar), k->ceiling);
 	a->known_top = k->window.top;
 	a->known_ns = clock_local(&m->clock, s->now);
-	round = k->recorded ? lane_round_beyond(&a->lanes, assigned(k))
-			    : lane_start_round(&a->lanes, k->oseq);
-	round = max64(round, pair->round);
-	if (!k->recorded)
-		esl_guard_init(&k->guard, &pair->plan, m->id,
-			       esl_lane_first(&pair->plan, round, m->id));
-	k->recorded = true;
-	jump(s, m, a, max64(round, a->lanes.ahead));
+	begin_out(s, m, k);
 }
 
 void sas_install(struct sim *s, struct member *m, __u32 sa)
@@ -105,7 +117,7 @@ void sas_install(struct sim *s, struct member *m, __u32 sa)
 	k->sa = sa + 1;
 	k->window.top = k->ceiling = pair->first_in - 1;
 	if (m->running)
-		open_out(s, m, k);
+		open_out(s, m, k, false);
 }
 
 void sas_start(struct sim *s, struct member *m, __u64 now)
@@ -113,7 +125,7 @@ void sas_start(struct sim *s, struct member *m, __u64 now)
 	(void)now;
 	for (int i = 0; i < KERNEL_SAS; i++)
 		if (m->kernel.sa[i].sa)
-			open_out(s, m, &m->kernel.sa[i]);
+			open_out(s, m, &m->kernel.sa[i], true);
 }
 
 /* The newest that this member can use, and one. */
@@ -157,6 +169,7 @@ void sas_heard(struct sim *s, struct member *m, __u32 from, const struct tidings
 {
 	struct agent *own = &m->agent;
 
+	rejoins_heard(s, m, from, t, now);
 	own->kernel_state[from] = t->kernel_state;
 	own->newest[from] = t->newest;
 	if (!(cluster_table(&own->cluster)->members >> from & 1) && s->options->broken != BREAK_I2)
@@ -277,6 +290,10 @@ static void follow_lanes(struct sim *s, struct member *m, __u64 now)
 
 		if (!a)
 			continue;
+		if (!k->recorded)
+			begin_out(s, m, k);
+		else if (a->held)
+			jump(s, m, a, a->held_round);
 		if (now < m->kernel.config.deadline_ns)
 			look_at_rate(a, k, now);
 		if (a->lanes.sticky && lane_took_over(&a->lanes, k->guard.top))
@@ -397,6 +414,7 @@ void sas_tell(struct sim *s, struct member *m, struct tidings *t)
 			max64(a->heard_floor, k->floored ? takeover_highest(&k->floors) : 0);
 		t->part[i].from = own->from_sa[i] == k->sa ? own->from[i] : 0;
 	}
+	rejoins_tell(s, m, t);
 	if (own->installed || own->plan.leader == m->id) {
 		t->plan = own->plan;
 		t->attempt = own->attempt;

@@ -12,6 +12,7 @@
  *     kernel.c    XDP, XFRM and guard of one member, by the real headers
  *     member.c    the agent's edge: what espalierd does around the pure objects
  *     sas.c       ... its lanes, tops, floors and rekeys
+ *     rejoins.c   ... where it begins after a loss
  *     check.c     the invariants, from what is seen outside
  *     trace.c     the last things that happened
  *
@@ -44,6 +45,7 @@
 	X(I4, "i4", "the deadline is renewed by the clock, without the leader's echo")             \
 	X(BAR, "bar", "floors by the rate that was seen, and no bar")                              \
 	X(WITNESS, "witness", "who was out of the view asks nobody what was accepted")             \
+	X(REJOIN, "rejoin", "who lost its maps begins where the others are")                      \
 	X(LEASE, "lease", "the lease is longer than the dead interval")
 
 enum broken {
@@ -96,7 +98,7 @@ struct net {
 struct figures {
 	__u64 elections, tables, messages, packets, lost, doubled, replays;
 	__u64 esp_out, jumps, late, rekeys, kills, freezes, faults, unsettled;
-	__u64 delivered;
+	__u64 delivered, rejoins;
 	__u64 exempt;	/* accepted on both sides of a cut, with quorum none */
 };
 

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Where a member begins on an SA of which it has no record, and how far it may
+ * run ahead of what the others know: agent/rejoin.c, as agent/sadb_rejoin.c uses
+ * it.  What members ask and answer there is told here with everything else.
+ */
+#include <string.h>
+
+#include "sim.h"
+
+#define FRESH_NS (100 * NS_PER_MS)
+
+static struct rejoin_rule rule_of(const struct sim *s, const struct member *m)
+{
+	return (struct rejoin_rule){ .members = m->agent.cluster.config.members, .id = m->id, .majority = s->majority };
+}
+
+static __u64 living(const struct sim *s, const struct member *m, __u64 now)
+{
+	__u64 all = cluster_heard_members(&m->agent.cluster, now);
+
+	for (__u32 i = 0; i < s->count; i++)
+		if (m->agent.heard_ns[i] && now - m->agent.heard_ns[i] < FRESH_NS)
+			all |= 1ULL << i;
+	return all & ~(1ULL << m->id);
+}
+
+bool rejoins_may(struct sim *s, struct member *m, struct agent_sa *a, __u64 round)
+{
+	struct rejoin_rule rule = rule_of(s, m);
+
+	if (round < rejoin_limit(&a->rejoin, &rule, &a->lanes.plan, true)) {
+		a->held = false;
+		return true;
+	}
+	m->agent.announce |= !a->held || round > a->held_round;
+	a->held_round = a->held && a->held_round > round ? a->held_round : round;
+	a->held = true;
+	return false;
+}
+
+bool rejoins_begin(struct sim *s, struct member *m, struct agent_sa *a, __u64 least, __u64 now, __u64 *round)
+{
+	struct rejoin_rule rule = rule_of(s, m);
+	bool held;
+
+	if (a->held) {
+		*round = a->held_round;
+		return rejoin_is_acknowledged(&a->rejoin, &rule, a->held_round);
+	}
+	if (s->options->broken == BREAK_REJOIN) {
+		*round = least;
+		return true;
+	}
+	if (rejoin_begin(&a->rejoin, &rule, living(s, m, now), &a->lanes.plan, true, round, &held) != REJOIN_OPEN)
+		return false;
+	*round = *round > least ? *round : least;
+	if (!held)
+		return true;
+	s->figures.rejoins++;
+	trace(s, m->id, "SA %llu: begins again in round %llu", (__u64)a->sa - 1, *round);
+	a->held = true;
+	a->held_round = *round;
+	m->agent.announce = true;
+	return false;
+}
+
+void rejoins_recorded(struct sim *s, struct member *m, struct agent_sa *a, __u64 now)
+{
+	(void)s;
+	rejoin_recorded(&a->rejoin, now);
+	m->agent.announce = true;
+}
+
+void rejoins_tell(struct sim *s, struct member *m, struct tidings *t)
+{
+	struct agent *own = &m->agent;
+	__u64 now = clock_local(&m->clock, s->now), there = living(s, m, now);
+
+	memcpy(t->life_of, own->kernel_state, sizeof(t->life_of));
+	for (int n = 0; n < KERNEL_SAS; n++) {
+		struct kernel_sa *k = &m->kernel.sa[n];
+		struct agent_sa *a = &own->sa[n];
+
+		if (!k->sa || a->sa != k->sa)
+			continue;
+		t->part[n].recorded = k->recorded;
+		if (a->held) {
+			t->part[n].started = true;
+			t->part[n].round = a->held_round;
+		}
+		for (__u32 i = 0; i < s->count; i++) {
+			struct rejoin_answer r = rejoin_answer(&a->rejoin, i, k->recorded, own->life_ns[i], there);
+
+			t->part[n].heard[i] = k->recorded ? r.heard : 0;
+			t->part[n].complete |= (__u64)r.complete << i;
+			t->part[n].young |= (__u64)r.young << i;
+			t->part[n].sources |= r.sources;
+		}
+	}
+}
+
+void rejoins_heard(struct sim *s, struct member *m, __u32 from, const struct tidings *t, __u64 now)
+{
+	struct agent *own = &m->agent;
+
+	(void)s;
+	if (own->kernel_state[from] != t->kernel_state || !own->life_ns[from])
+		own->life_ns[from] = now;
+	for (int n = 0; n < KERNEL_SAS; n++) {
+		struct kernel_sa *k = &m->kernel.sa[n];
+		struct agent_sa *a = &own->sa[n];
+		struct rejoin_answer r = {};
+		struct rejoin_rule rule = rule_of(s, m);
+
+		if (!k->sa || a->sa != k->sa)
+			continue;
+		if (t->part[n].sa == k->sa) {
+			r = (struct rejoin_answer){ .know = t->part[n].recorded,
+						    .complete = t->part[n].complete >> m->id & 1,
+						    .young = t->part[n].young >> m->id & 1,
+						    .heard = t->part[n].heard[m->id],
+						    .sources = t->part[n].sources };
+			if (t->part[n].started)
+				rejoin_announced(&a->rejoin, from, t->part[n].round, k->recorded);
+		}
+		/* It knew another life of this member's: what it says is of that one. */
+		if (t->life_of[m->id] != m->kernel.state)
+			continue;
+		rejoin_answered(&a->rejoin, from, &r);
+		if (k->recorded)
+			k->guard.acked = rejoin_acked(&a->rejoin, &rule);
+	}
+}
