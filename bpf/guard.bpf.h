@@ -22,8 +22,8 @@
 #define EVENT_GAP_NS 1000000ULL
 
 /* All that is read: Ethernet, the tags, the longest IPv4 header or IPv6 with an
- * ordinary chain, four words. What is longer is malformed here. */
-#define GUARD_HEADERS (ESL_ETH_LEN + ESL_VLAN_TAGS * ESL_VLAN_LEN + 40 + 64 + 16)
+ * ordinary chain, six words. What is longer is malformed here. */
+#define GUARD_HEADERS (ESL_ETH_LEN + ESL_VLAN_TAGS * ESL_VLAN_LEN + 40 + 64 + 24)
 
 static __always_inline void tell(__u32 index, __u16 kind, __u16 reason, __u64 seq)
 {
@@ -56,16 +56,40 @@ static __always_inline void passed(struct esl_guard *g, const struct esl_sa_out 
 		tell(sa->index, ESL_EVENT_HALF, ESL_G_PASS, seq);
 }
 
-/* w: SPI and number as on the wire. */
+/* IV XOR number. w: SPI, number and IV as on the wire. False: the packet ends before. */
+static __always_inline bool read_salt(const struct esl_packet *p, const __u32 *w, __u64 seq, __u64 *salt)
+{
+	if ((const void *)(w + 4) > p->end)
+		return false;
+	*salt = ((__u64)esl_ntohl(w[2]) << 32 | esl_ntohl(w[3])) ^ seq;
+	return true;
+}
+
+/* The IV does not belong to a transform that was compared: nothing of it is marked as left. */
+static __always_inline int refused(struct esl_guard *g, __u32 index, const __u64 *salt, __u64 now)
+{
+	__u64 before = esl_load(&g->event_ns);
+
+	if (salt && now - before >= EVENT_GAP_NS && esl_cas(&g->event_ns, before, now) == before)
+		tell(index, ESL_EVENT_SALT, ESL_G_IV, *salt);
+	return ESL_G_IV;
+}
+
+/*
+ * w: SPI and number as on the wire.  probe: it only tells its salt.  Where ESP is
+ * offloaded, in software too, the IV is written behind this point: then two probes
+ * do not tell the same, and the agent asks nothing of the IV.
+ */
 static __always_inline int guard_number(const struct esl_packet *p, enum esl_kind kind, const __u32 *w,
-					__u32 segments, __u64 now)
+					__u32 segments, bool probe, __u64 now)
 {
 	__u32 protocol = kind == ESL_KIND_AH ? ESL_IPPROTO_AH : ESL_IPPROTO_ESP;
 	const struct esl_sa_out *sa;
 	struct esl_sa_key key;
 	struct esl_guard *g;
+	__u64 seq, salt = 0;
 	__u32 index, low;
-	__u64 seq;
+	bool known;
 	int reason;
 
 	low = esl_ntohl(w[1]);
@@ -77,6 +101,14 @@ static __always_inline int guard_number(const struct esl_packet *p, enum esl_kin
 	g = bpf_map_lookup_elem(&espalier_guard, &index);
 	if (!g)
 		return ESL_G_SA_UNKNOWN;
+	known = read_salt(p, w, esl_guard_number(g, sa->esn, low), &salt);
+	if (probe) {
+		if (known)
+			tell(index, ESL_EVENT_SALT, ESL_G_PROBE, salt);
+		return ESL_G_PROBE;
+	}
+	if (esl_guard_iv(g, known ? &salt : NULL) != ESL_G_PASS)
+		return refused(g, index, known ? &salt : NULL, now);
 	reason = esl_guard_check(g, &sa->lanes, sa->lane, sa->esn, low, segments, &seq);
 	if (reason == ESL_G_PASS)
 		passed(g, sa, seq, segments);
@@ -86,7 +118,7 @@ static __always_inline int guard_number(const struct esl_packet *p, enum esl_kin
 }
 
 /* segments: still to be cut, or 0. */
-static __always_inline int guard_whole(const struct esl_packet *p, __u32 segments, __u64 now)
+static __always_inline int guard_whole(const struct esl_packet *p, __u32 segments, bool probe, __u64 now)
 {
 	enum esl_kind kind = esl_kind_of(p, false);
 	const __u32 *w;
@@ -96,7 +128,7 @@ static __always_inline int guard_whole(const struct esl_packet *p, __u32 segment
 	if (!esl_is_ipsec(kind))
 		return ESL_G_PLAIN;
 	w = esl_spi_seq(p, kind);
-	return w ? guard_number(p, kind, w, segments ? segments : 1, now) : ESL_G_MALFORMED;
+	return w ? guard_number(p, kind, w, segments ? segments : 1, probe, now) : ESL_G_MALFORMED;
 }
 
 /* A later part leaves only after its first: it may carry what that one was
@@ -110,7 +142,7 @@ static __always_inline int guard_fragment(const struct esl_packet *p, __u32 segm
 	if (p->later_fragment)
 		return bpf_map_lookup_elem(&espalier_frag_out, &key) ? ESL_G_FRAGMENT :
 								       ESL_G_FRAGMENT_UNKNOWN;
-	reason = guard_whole(p, segments, now);
+	reason = guard_whole(p, segments, false, now);
 	if (reason == ESL_G_PASS || reason == ESL_G_PLAIN)
 		bpf_map_update_elem(&espalier_frag_out, &key, &one, BPF_ANY);
 	else
@@ -153,16 +185,19 @@ __attribute__((noinline)) int espalier_parse_egress(struct __sk_buff *skb, struc
 __attribute__((noinline)) int espalier_guarded(struct __sk_buff *skb, const struct parsed *h, __u32 bad)
 {
 	/* Read here: the compiler would later read them by a moved ctx pointer. */
-	__u32 segments = 0, len = skb->len;
+	__u32 segments = 0, len = skb->len, priority = skb->priority;
 	bool second = skb->tc_index == ESL_STAMP;
 	const struct esl_config *c = esl_config();
 	struct esl_packet p;
+	bool probe;
+	int reason;
 	__u64 now;
 
 	if (skb->gso_size)
 		segments = skb->gso_segs ? skb->gso_segs : ESL_GUARD_SEGMENTS + 1;
 	esl_settle(segments);
 	esl_settle(len);
+	esl_settle(priority);
 	second = second && c && skb->ifindex == c->port[ESL_OUTSIDE].ifindex;
 	if (!c || !h || !unparse(h, (void *)(long)skb->data, (void *)(long)skb->data_end, &p) ||
 	    !esl_is_from_cluster(c, &p))
@@ -172,12 +207,16 @@ __attribute__((noinline)) int espalier_guarded(struct __sk_buff *skb, const stru
 	if (segments)
 		p.l4_len = len;
 	now = bpf_ktime_get_boot_ns();
-	if (!deadline_holds(c, now))
+	/* A probe tells its salt before the deadline holds, too. */
+	probe = priority == ESL_PROBE_PRIORITY;
+	if (!probe && !deadline_holds(c, now))
 		return ESL_G_DEADLINE;
-	if (second)
+	if (!probe && second)
 		return ESL_G_SECOND;
-	return p.fragment && esl_first_decides(&p) ? guard_fragment(&p, segments, now) :
-						     guard_whole(&p, segments, now);
+	if (p.fragment && esl_first_decides(&p))
+		return probe ? ESL_G_PROBE : guard_fragment(&p, segments, now);
+	reason = guard_whole(&p, segments, probe, now);
+	return probe ? ESL_G_PROBE : reason;
 }
 
 static __always_inline int guard(struct __sk_buff *skb)

@@ -58,6 +58,9 @@
 
 /* skb->tc_index of a packet whose number the guard on the gate device passed. */
 #define ESL_STAMP 0xe591
+/* skb->priority of a probe, which XFRM leaves as the socket set it: no policy, route
+ * or mark depends on it.  What carries it from a cluster address never leaves. */
+#define ESL_PROBE_PRIORITY 0xe5914956U
 
 enum esl_role { ESL_INSIDE, ESL_OUTSIDE, ESL_ROLES };
 
@@ -188,10 +191,12 @@ enum esl_event_kind {
 	ESL_EVENT_HALF,		/* half of the block is used */
 	ESL_EVENT_DROP,		/* the guard dropped a number: the jump is late */
 	ESL_EVENT_SESSION,	/* at the leader: a new session; seq is its hash, index its member */
+	ESL_EVENT_SALT,		/* seq is the salt of a packet that does not leave; reason: G_PROBE, or
+				 * G_IV where it was no probe */
 };
 
 struct esl_event {
-	__u64 seq;		/* the number that caused it, or the hash of a session */
+	__u64 seq;		/* the number that caused it, the hash of a session, or a salt */
 	__u32 index;		/* of espalier_guard, or a member id */
 	__u16 kind;		/* enum esl_event_kind */
 	__u16 reason;		/* enum esl_reason */

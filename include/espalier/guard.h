@@ -23,6 +23,7 @@
 
 #include "lane.h"
 #include "reason.h"
+#include "salt.h"
 #include "types.h"
 
 #define ESL_GUARD_WORDS 64
@@ -33,7 +34,7 @@
 
 /*
  * State of one outbound SA at one member.  Written by the guard (word, top),
- * by the agent (bound, first, acked); lives in the map "espalier_guard".
+ * by the agent (bound, first, acked, audit, salt); lives in the map "espalier_guard".
  */
 struct esl_guard {
 	__u64 bound;	/* last number that may pass; 0: none.  Only raised. */
@@ -42,11 +43,32 @@ struct esl_guard {
 	__u64 passed;	/* numbers passed, for the status */
 	__u64 event_ns;	/* when the last event about a drop was sent, CLOCK_BOOTTIME */
 	__u64 acked;	/* for the agent: rounds of this member that the others acknowledged */
-	__u64 reserved[2];
+	__u64 audit;	/* enum esl_audit */
+	__u64 salt;	/* with ESL_AUDIT_SALT: of every IV, number in host byte order */
 	__u64 word[ESL_GUARD_WORDS];
 };
 
 ESL_STATIC_ASSERT(sizeof(struct esl_guard) == 64 + 8 * ESL_GUARD_WORDS, "guard record");
+
+/* The number that the low half on the wire stands for. */
+esl_inline __u64 esl_guard_number(const struct esl_guard *g, bool esn, __u32 low)
+{
+	return esn ? esl_seq_extend(low, esl_load(&g->bound)) : low;
+}
+
+/*
+ * May a number with this salt leave?  salt: NULL, where the packet has no IV.
+ * The agent closes the record before it changes the salt, so who sees the audit of
+ * before compares with a salt that is or was good.
+ */
+esl_inline int esl_guard_iv(const struct esl_guard *g, const __u64 *salt)
+{
+	__u64 audit = esl_load(&g->audit);
+
+	if (audit == ESL_AUDIT_NONE)
+		return ESL_G_PASS;
+	return audit == ESL_AUDIT_SALT && salt && *salt == esl_load(&g->salt) ? ESL_G_PASS : ESL_G_IV;
+}
 
 /* What to write for mask over cur: ESL_G_PASS and *next, ESL_G_OLD or ESL_G_DUPLICATE. */
 esl_inline int esl_guard_word(__u64 cur, __u32 tag, __u32 mask, __u64 *next)
@@ -94,7 +116,7 @@ esl_inline int esl_guard_check(struct esl_guard *g, const struct esl_lanes *l, _
 			       __u32 low, __u32 count, __u64 *ret_seq)
 {
 	__u64 bound = esl_load(&g->bound);
-	__u64 seq = esn ? esl_seq_extend(low, bound) : low;
+	__u64 seq = esl_guard_number(g, esn, low);
 	struct esl_place p;
 	__u64 last, position;
 
@@ -144,6 +166,8 @@ esl_inline void esl_guard_init(struct esl_guard *g, const struct esl_lanes *l, _
 	g->passed = 0;
 	g->event_ns = 0;
 	g->acked = 0;
+	g->audit = ESL_AUDIT_NONE;
+	g->salt = 0;
 	for (int i = 0; i < ESL_GUARD_WORDS; i++) {
 		__u32 t = tag - 1 - (__u32)i;
 

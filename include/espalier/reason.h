@@ -76,6 +76,8 @@
 	X(G_DUPLICATE, "guard_duplicate", DROP, "number has left before")                           \
 	X(G_CONTENDED, "guard_contended", DROP, "another CPU kept changing the same word")          \
 	X(G_SEGMENTS, "guard_segments", DROP, "more segments in one packet than the guard tests")   \
+	X(G_IV, "guard_iv", DROP, "the salt of this transform's IVs was not compared with the other members' yet") \
+	X(G_PROBE, "guard_probe", DROP, "the agent's own packet, sent to learn the salt of an SA's IVs") \
 	X(G_FRAGMENT_UNKNOWN, "guard_fragment_unknown", DROP, "later fragment of a packet that did not pass") \
 	X(G_MALFORMED, "guard_malformed", DROP, "headers that cannot be read")
 

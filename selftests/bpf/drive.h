@@ -77,6 +77,7 @@ void test_guard_rows(struct drive *d);
 void test_guard_state(struct drive *d);
 void test_guard_fragments(struct drive *d);
 void test_guard_events(struct drive *d);
+void test_guard_iv(struct drive *d);
 void test_devices(struct drive *d);
 
 #endif

@@ -45,6 +45,16 @@ void guarded_reset(struct drive *d)
 	bpf_map_update_elem(bpf_map__fd(d->obj->maps.espalier_sa_out), &esp_only, &sas[0].sa, BPF_ANY);
 }
 
+void guarded_esn(struct drive *d, bool esn)
+{
+	for (size_t i = 0; i < sizeof(sas) / sizeof(sas[0]); i++) {
+		struct esl_sa_out sa = sas[i].sa;
+
+		sa.esn = esn;
+		add(d, sas[i].spi, &sa);
+	}
+}
+
 struct esl_guard guarded_read(struct drive *d, __u32 index)
 {
 	struct esl_guard g = {};

@@ -13,6 +13,8 @@
 
 /* Fresh records, ESP and AH of both families to the peer. */
 void guarded_reset(struct drive *d);
+/* Of all SAs: 64-bit numbers, or not. */
+void guarded_esn(struct drive *d, bool esn);
 void guarded_bound(struct drive *d, __u32 index, __u64 bound, __u64 first);
 void guarded_write(struct drive *d, __u32 index, const struct esl_guard *g);
 struct esl_guard guarded_read(struct drive *d, __u32 index);

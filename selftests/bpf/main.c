@@ -30,6 +30,7 @@ static const struct {
 	{ "guard-state", test_guard_state },
 	{ "guard-fragments", test_guard_fragments },
 	{ "guard-events", test_guard_events },
+	{ "guard-iv", test_guard_iv },
 	{ "devices", test_devices },
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
