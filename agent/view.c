@@ -134,15 +134,20 @@ static void take_over(struct cluster *c, __u64 now)
 }
 
 /*
- * While a plan is under way all members of its table have put one in force: who
- * says that it holds none has resigned, or has started again, and no longer
- * knows what it prepared.  Who was to join holds none; of it the boot tells.
+ * While a plan is under way all members of its table have put one in force, and
+ * when they switch those of the next one, too: who says that it holds none has
+ * resigned, or has started again, and no longer knows what it prepared.  It says so
+ * before it can take a table again, see view_follow().  Before they switch who is
+ * to join may hold none; of it the boot tells.
  */
 static bool has_lost_plan(const struct cluster *c, __u32 id)
 {
+	__u64 holders;
+
 	if (c->plan.phase == PLAN_NONE)
 		return false;
-	return (c->table.members & BIT(id) && !c->peer[id].held.term) ||
+	holders = c->table.members | (c->plan.phase == PLAN_SWITCH ? c->plan.next.members : 0);
+	return (holders & BIT(id) && !c->peer[id].held.term) ||
 	       (c->plan.next.members & BIT(id) && c->peer[id].reborn);
 }
 

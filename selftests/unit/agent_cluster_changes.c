@@ -150,6 +150,30 @@ Test(agent_cluster_changes, resigned_on_the_way)
 	}
 }
 
+/* The one that is to join does, and says so to nobody at first: the others switch without it. */
+Test(agent_cluster_changes, joiner_resigned_on_the_way)
+{
+	for (int unheard = 0; unheard < 2; unheard++) {
+		struct lab *l = stopped_in(PLAN_SWITCH, 5);
+
+		for (int i = 0; i < 3; i++)
+			lab_cut(l, 3, i, unheard);
+		l->m[3].offset += 61 * MS;
+		lab_run(l, 5 * MS);
+		for (int i = 0; i < 3; i++)
+			lab_cut(l, 3, i, false);
+		lab_run(l, 30 * MS);
+		cr_expect_neq(l->m[0].plan.phase, PLAN_SWITCH, "%d: it cannot switch to what it has forgotten", unheard);
+		l->m[2].slow = false;
+		l->m[2].local.phase = l->m[2].plan.phase;
+		l->m[2].local.phase_epoch = l->m[2].plan.next.stamp.epoch;
+		lab_poke(l, 2);
+		lab_run(l, 300 * MS);
+		cr_expect(lab_all_in(l, 0), "%d: by a plan of its own", unheard);
+		finished(l);
+	}
+}
+
 Test(agent_cluster_changes, death_on_the_way)
 {
 	for (int phase = PLAN_PREPARE; phase <= PLAN_SWITCH; phase++)
