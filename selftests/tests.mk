@@ -130,7 +130,7 @@ bench: deps
 	$(Q)$(B)/bench/bench $(B)/bench/dispatch.json
 
 # Named so that the script needs no list of its own.
-pure-objects: $(call obj,$(PURE_SRC))
+pure-objects: $(call obj,$(PURE_SRC) selftests/audit/packet.c)
 	$(Q)mkdir -p $(T)
 	$(Q)printf '%s\n' $^ >$(T)/pure.list
 

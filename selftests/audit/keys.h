@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The keys file: what "ip xfrm state" prints, or what was given to "ip -batch" to
- * install it, and lines of our own that say whose packets these are.  Pure.  The
- * format is in README.md beside this file.
+ * install it, and lines of our own that say whose packets these are.  Reads a text in
+ * memory.  The format is in README.md beside this file.
  */
 #ifndef AUDIT_KEYS_H
 #define AUDIT_KEYS_H
