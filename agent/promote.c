@@ -84,7 +84,8 @@ static bool tick_new(struct promote *p, const struct promote_view *v, __u64 now_
 	}
 	if (!promote_may_take(p, v->others))
 		return false;
-	if (!p->sampled_ns) {
+	/* The first packet may have any number: that is no rate. */
+	if (!p->sampled_ns || (!p->sampled_top && v->top)) {
 		p->sampled_ns = now_ns;
 		p->sampled_top = v->top;
 	}

@@ -88,6 +88,22 @@ Test(promote, a_number_is_chosen_when_all_have_it)
 	}
 }
 
+Test(promote, the_first_packet_is_no_rate)
+{
+	struct promote_view v = two;
+	struct promote p;
+
+	promote_arrive(&p, true, 0x6);
+	p.have = 0x6;
+	v.top = 0;
+	promote_tick(&p, &v, MS);
+	v.top = 5000;
+	cr_expect_not(promote_tick(&p, &v, 51 * MS));
+	v.top = 5100;
+	cr_expect(promote_tick(&p, &v, 101 * MS));
+	cr_expect_eq(p.number, 5301, "%llu", p.number);
+}
+
 Test(promote, an_idle_sa_is_given_room_and_32_bits_end)
 {
 	struct promote_view v = two;
