@@ -84,6 +84,7 @@ struct sa {
 	__u64 switch_at;		/* as in the map; 0: none */
 	bool stopped;			/* below it nothing is accepted any more in slots that go */
 	struct promote promote;
+	__u64 promote_told_ns;
 	bool arrived;			/* with this key, and promote knows of it */
 	bool elsewhere;			/* others told of it before it came here */
 	bool leads_alone;		/* leader: nobody else takes any of promote_below() */
@@ -113,7 +114,6 @@ struct sadb {
 	size_t number_count;
 	sd_event_source *promote;
 	size_t promote_page;			/* where the next look begins */
-	__u64 promote_told_ns;
 	__u64 promote_term;			/* in which what was told holds */
 	__u64 promoted;				/* as leader */
 	struct ring_buffer *events;

@@ -11,7 +11,7 @@
 #define LOOK_NS (5 * NS_PER_MS)
 #define TELL_NS (20 * NS_PER_MS)	/* once more, while somebody lacks it */
 #define AHEAD_NS (100 * NS_PER_MS)	/* all members know by then, and two heartbeats */
-#define AT_ONCE 512			/* of which the kernel is asked in one look, or that are told */
+#define AT_ONCE 64			/* of which the kernel is asked in one look, or that are told: other work waits */
 
 /* Who may take part of an SA but for this member: by the table in force, the one that
  * comes next, and the one that is about to be in force. */
@@ -144,12 +144,20 @@ static bool tick(struct agent *a, struct sa *sa, __u64 who, __u64 now)
 	return changed || sa->promote.step != before;
 }
 
+/* Is it to be told once more? */
+static bool is_due(struct sa *sa, __u64 now)
+{
+	if (now - sa->promote_told_ns < TELL_NS)
+		return false;
+	sa->promote_told_ns = now;
+	return true;
+}
+
 static void look_leader(struct agent *a, __u64 now)
 {
 	static struct announcement m;
 	struct sadb *db = a->sadb;
 	__u64 who = others(a);
-	bool due = now - db->promote_told_ns >= TELL_NS;
 
 	m = begin_message(a);
 	for (size_t n = 0, left = AT_ONCE; n < db->count && left; n++) {
@@ -159,12 +167,10 @@ static void look_leader(struct agent *a, __u64 now)
 			continue;
 		left--;
 		look_alone(a, sa, who);
-		if (tick(a, sa, who, now) || due)
+		if (tick(a, sa, who, now) || is_due(sa, now))
 			tell_sa(&m, a, sa, promote_word(&sa->promote));
 	}
 	tell_rest(&m, a);
-	if (due)
-		db->promote_told_ns = now;
 	set_flag(a);
 }
 
@@ -174,14 +180,13 @@ static void look_member(struct agent *a, __u64 now)
 	static struct announcement m;
 	struct sadb *db = a->sadb;
 
-	if (now - db->promote_told_ns < TELL_NS || a->leader_id == ESL_NO_MEMBER)
+	if (a->leader_id == ESL_NO_MEMBER)
 		return;
-	db->promote_told_ns = now;
 	m = begin_message(a);
 	for (size_t n = 0, left = AT_ONCE; n < db->count && left; n++) {
 		struct sa *sa = db->all[db->promote_page++ % db->count];
 
-		if (!is_open(sa))
+		if (!is_open(sa) || !is_due(sa, now))
 			continue;
 		left--;
 		tell_sa(&m, a, sa, promote_answer(&sa->promote));
@@ -223,8 +228,7 @@ void sadb_promote_arrived(struct agent *a, struct sa *sa)
 		return;
 	promote_arrive(&sa->promote, a->leader && !known, others(a));
 	sa->leads_alone = a->leader && !known;
-	/* At once, with what waits. */
-	a->sadb->promote_told_ns = 0;
+	sa->promote_told_ns = 0;
 	loop_again(a->sadb->promote, 0);
 }
 
@@ -258,9 +262,9 @@ void sadb_promote_lead(struct agent *a)
 		if (sa->outbound || sa->promote.state == PROMOTE_DONE)
 			continue;
 		promote_lead(&sa->promote);
+		sa->promote_told_ns = 0;
 		rewrite(a, sa);
 	}
-	a->sadb->promote_told_ns = 0;
 	sadb_promote_look(a);
 }
 
