@@ -264,3 +264,28 @@ Test(agent_prefix, merge)
 	cr_expect_eq(prefix_merge(9, 7), 7, "of two slots the lower");
 	cr_expect_eq(prefix_merge(ESL_SLOTS, ESL_SLOTS), ESL_SLOTS);
 }
+
+/* A member that begins again far ahead is followed at once, not in a million steps. */
+Test(agent_lanes, far_behind)
+{
+	static const struct {
+		const char *name;
+		__u64 ahead;
+		bool idle;
+		__u64 next;
+	} rows[] = {
+		{ "one step while packets flow", 26, false, 11 },
+		{ "further than any window", 27, false, 27 },
+		{ "2^28 numbers", 10 + (1 << 28) / 192, false, 10 + (1 << 28) / 192 },
+		{ "idle", 20, true, 20 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lane_state s = { .plan = { 3, 6, 0 }, .started = true, .round = 10 };
+		__u64 round = 0;
+
+		cr_expect(lane_on_announced(&s, rows[i].ahead), "%s", rows[i].name);
+		cr_expect(lane_step(&s, rows[i].idle, &round), "%s", rows[i].name);
+		cr_expect_eq(round, rows[i].next, "%s: %llu", rows[i].name, round);
+	}
+}
