@@ -2,7 +2,9 @@
 /*
  * The status socket: connect to RUN/status.sock, read one JSON document up to
  * the end of file.  deploy/STATUS.md describes the fields.  A client that does
- * not read is dropped after a second, so it can never hold the agent up.
+ * not read is dropped after a second, and the SAs, of which there may be thousands,
+ * are written a few at a time, with a pause in which heartbeats come in: the kernel's
+ * own threads have no SCHED_FIFO.  So it can never hold the agent up.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,6 +24,8 @@
 #define STATUS_VERSION 1
 #define CLIENTS_MAX 8
 #define CLIENT_NS (1000 * NS_PER_MS)
+#define SAS_AT_ONCE 32		/* a third of a millisecond, */
+#define PAUSE_NS (2 * NS_PER_MS)	/* before the next ones */
 
 struct client {
 	struct agent *agent;
@@ -29,8 +33,11 @@ struct client {
 	char *text;
 	size_t size;
 	size_t sent;
+	size_t next_sa;		/* of sadb.all: the first that is not in text or before it */
+	bool ended;		/* text has the end of the document */
 	sd_event_source *io;
 	sd_event_source *timeout;
+	sd_event_source *pause;
 };
 
 struct status {
@@ -49,11 +56,6 @@ static json_t *text_of(const struct esl_addr *addr)
 		inet_ntop(AF_INET6, addr->byte, text, sizeof(text));
 	return json_string(text);
 }
-
-struct collect {
-	struct agent *agent;
-	json_t *list;
-};
 
 /* Whether all members send an SA's packets or one, and the sentence why. */
 static void add_dispatch(const struct agent *a, const struct sa *sa, json_t *o)
@@ -112,9 +114,8 @@ static void add_inbound(const struct sa *sa, json_t *o)
 	json_object_set_new(o, "leads_alone", json_boolean(sa->leads_alone));
 }
 
-static void add_sa(const struct sa *sa, void *data)
+static json_t *sa_object(const struct agent *a, const struct sa *sa)
 {
-	struct collect *c = data;
 	json_t *o = json_object();
 	char spi[16];
 
@@ -130,10 +131,10 @@ static void add_sa(const struct sa *sa, void *data)
 		json_object_set_new(o, "replay_window", json_integer(sa->kernel.replay_window));
 	}
 	if (sa->outbound)
-		add_lanes(c->agent, sa, o);
+		add_lanes(a, sa, o);
 	else
 		add_inbound(sa, o);
-	json_array_append_new(c->list, o);
+	return o;
 }
 
 static json_t *members(const struct agent *a)
@@ -296,9 +297,9 @@ static json_t *cluster(const struct agent *a)
 	return o;
 }
 
+/* All but the SAs. */
 static json_t *document(struct agent *a)
 {
-	struct collect c = { .agent = a, .list = json_array() };
 	char sentence[256];
 	json_t *o = json_object(), *why = json_object(), *hold = json_object();
 
@@ -306,7 +307,6 @@ static json_t *document(struct agent *a)
 	json_object_set_new(hold, "reason", json_string(esl_hold_name(a->hold.reason)));
 	json_object_set_new(hold, "sentence",
 			    json_string(esl_hold_sentence(&a->hold, sentence, sizeof(sentence))));
-	sadb_each(a, add_sa, &c);
 	json_object_set_new(o, "version", json_integer(STATUS_VERSION));
 	json_object_set_new(o, "member", json_integer(a->conf.member));
 	json_object_set_new(o, "state", json_string(a->membership.serve == SERVE_FORWARDING ? "forwarding" : "silent"));
@@ -325,7 +325,6 @@ static json_t *document(struct agent *a)
 	json_object_set_new(o, "members", members(a));
 	json_object_set_new(o, "announcements", announcements(a));
 	json_object_set_new(o, "channel", channel(a));
-	json_object_set_new(o, "sas", c.list);
 	return o;
 }
 
@@ -333,9 +332,63 @@ static void drop(struct client *c)
 {
 	c->io = sd_event_source_disable_unref(c->io);
 	c->timeout = sd_event_source_disable_unref(c->timeout);
+	c->pause = sd_event_source_disable_unref(c->pause);
 	close(c->fd);
 	free(c->text);
 	*c = (struct client){ .agent = c->agent, .fd = -1 };
+}
+
+/* The document up to its list of SAs. */
+static void first_text(struct client *c)
+{
+	json_t *doc = document(c->agent);
+	char *all = json_dumps(doc, JSON_INDENT(2));
+	FILE *f = all ? open_memstream(&c->text, &c->size) : NULL;
+
+	if (f) {
+		/* Without the end of the object. */
+		fprintf(f, "%.*s,\n  \"sas\": [", (int)strlen(all) - 2, all);
+		fclose(f);
+	}
+	free(all);
+	json_decref(doc);
+}
+
+/* Some SAs more.  False: all was written, or there is no memory. */
+static bool next_text(struct client *c)
+{
+	const struct sadb *db = c->agent->sadb;
+	FILE *f;
+
+	free(c->text);
+	c->text = NULL;
+	c->sent = c->size = 0;
+	f = c->ended ? NULL : open_memstream(&c->text, &c->size);
+	if (!f)
+		return false;
+	for (int n = 0; n < SAS_AT_ONCE && c->next_sa < db->count; n++, c->next_sa++) {
+		json_t *o = sa_object(c->agent, db->all[c->next_sa]);
+
+		fputs(c->next_sa ? ",\n    " : "\n    ", f);
+		json_dumpf(o, f, 0);
+		json_decref(o);
+	}
+	c->ended = c->next_sa == db->count;
+	if (c->ended)
+		fputs("\n  ]\n}\n", f);
+	fclose(f);
+	loop_again(c->timeout, CLIENT_NS);
+	sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
+	loop_again(c->pause, PAUSE_NS);
+	return c->text;
+}
+
+static int on_paused(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct client *c = data;
+
+	(void)source, (void)usec;
+	return sd_event_source_set_enabled(c->io, SD_EVENT_ON);
 }
 
 static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -348,7 +401,7 @@ static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *
 		return 0;
 	if (n > 0)
 		c->sent += (size_t)n;
-	if (n < 0 || c->sent == c->size)
+	if (n < 0 || (c->sent == c->size && !next_text(c)))
 		drop(c);
 	return 0;
 }
@@ -364,7 +417,6 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *d
 {
 	struct agent *a = data;
 	struct client *c = NULL;
-	json_t *doc;
 	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)source, (void)revents;
@@ -377,16 +429,16 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *d
 		close(conn);
 		return 0;
 	}
-	doc = document(a);
-	*c = (struct client){ .agent = a, .fd = conn, .text = json_dumps(doc, JSON_INDENT(2)) };
-	json_decref(doc);
-	c->size = c->text ? strlen(c->text) : 0;
+	*c = (struct client){ .agent = a, .fd = conn };
+	first_text(c);
 	if (!c->text || sd_event_add_io(a->event, &c->io, conn, EPOLLOUT, on_writable, c) < 0 ||
 	    sd_event_add_time_relative(a->event, &c->timeout, CLOCK_MONOTONIC, CLIENT_NS / 1000, 1,
-				       on_client_timeout, c) < 0) {
+				       on_client_timeout, c) < 0 ||
+	    sd_event_add_time_relative(a->event, &c->pause, CLOCK_MONOTONIC, 0, 1, on_paused, c) < 0) {
 		drop(c);
 		return 0;
 	}
+	sd_event_source_set_enabled(c->pause, SD_EVENT_OFF);
 	sd_event_source_set_priority(c->io, PRIORITY_STATUS);
 	return 0;
 }
