@@ -65,6 +65,7 @@ struct watch;
 struct neighbour;
 struct policies;
 struct status;
+struct probe;
 
 /* What is known of another member. */
 struct other {
@@ -203,6 +204,7 @@ struct agent {
 	struct watch *watch;
 	struct neighbour *neighbour;
 	struct status *status;
+	struct probe *probe;
 };
 
 /* CLOCK_BOOTTIME, the clock of the deadline. */

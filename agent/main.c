@@ -181,6 +181,7 @@ static int hello(struct agent *a)
 	sadb_find_spent(a);
 	sadb_ask(a);
 	sync_hello(a);
+	probe_page(a);
 	sadb_tell_active(a);
 	sadb_clear_floors(a);
 	sync_look(a);
@@ -313,7 +314,7 @@ static int start(struct agent *a, char error[ESL_ERROR_MAX])
 	if ((err = options_start(a)) || (err = session_start(a)) || (err = sync_start(a, error)) ||
 	    (err = segments_start(a, error)) || (err = networks_start(a, error)) || (err = membership_start(a)) || (err = plan_start(a)) ||
 	    (err = watch_start(a, error)) || (err = neighbour_start(a, error)) ||
-	    (err = policy_start(a, error)) || (err = sadb_start(a, error)) || (err = status_start(a, error)))
+	    (err = policy_start(a, error)) || (err = probe_start(a)) || (err = sadb_start(a, error)) || (err = status_start(a, error)))
 		return err;
 	esl_hold_check(&a->conf, true, &a->hold);
 	return add_timers(a);
@@ -333,6 +334,7 @@ static void stop(struct agent *a)
 	sync_stop(a);
 	policy_stop(a);
 	sadb_stop(a);
+	probe_stop(a);
 	session_stop(a);
 	options_stop(a);
 	sd_event_unref(a->event);

@@ -115,10 +115,12 @@ static void gone(struct agent *a, const struct esl_sa_key *key)
 	if (!sa)
 		return;
 	sa->present = false;
-	if (sa->outbound)
+	if (sa->outbound) {
+		probe_gone(a, sa);
 		policy_changed(a);
-	else
+	} else {
 		sadb_close_inbound(a, sa);
+	}
 }
 
 static void on_change(void *data, enum xfrm_change change, const struct kernel_sa *k)
@@ -277,8 +279,10 @@ void sadb_stop(struct agent *a)
 	sd_event_source_unref(db->events_source);
 	ring_buffer__free(db->events);
 	xfrm_close(&a->xfrm);
-	for (size_t i = 0; i < db->count; i++)
+	for (size_t i = 0; i < db->count; i++) {
+		free(db->all[i]->audit);
 		free(db->all[i]);
+	}
 	free(db->counts);
 	free(db);
 	a->sadb = NULL;

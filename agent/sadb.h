@@ -22,8 +22,9 @@
 
 #include "agent.h"
 #include "lanes.h"
-#include "quiet.h"
+#include "probe.h"
 #include "promote.h"
+#include "quiet.h"
 #include "rejoin.h"
 #include "takeover.h"
 
@@ -70,6 +71,7 @@ struct sa {
 	__u64 jumps;
 	__u64 late;			/* jumps made after the block was used up */
 	__u64 jump_ns_max;
+	struct sa_audit *audit;		/* of its IVs; NULL: nobody has told of it yet */
 
 	/* inbound */
 	__u64 heard_top;		/* highest that another member told for heard_epoch */
@@ -283,6 +285,8 @@ void sadb_queue(struct sadb *db, struct sa *sa, enum sa_work work);
 struct sa *sadb_unqueue(struct sadb *db, enum sa_work work);
 int sadb_restore(struct agent *a);
 void sadb_open_outbound(struct agent *a, struct sa *sa);
+/* Its probes are over: where they used up half of the block, go on in the next. */
+void sadb_leave_probed(struct agent *a, struct sa *sa);
 void sadb_open_inbound(struct agent *a, struct sa *sa);
 /* Make kernel.seq of all inbound SAs what the kernel has.  Returns 0 or a negative errno. */
 int sadb_read_seqs(struct agent *a);

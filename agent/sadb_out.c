@@ -74,7 +74,7 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 	}
 	spent = assigned(a, sa);
 	j = lane_jump_to(&sa->lanes, round, spent);
-	if (!sa->kernel.esn && j.bound > UINT32_MAX) {
+	if (j.bound > esl_number_max(sa->kernel.esn)) {
 		fail(sa, REJOIN_EXHAUSTED, j.oseq, 0);
 		return;
 	}
@@ -120,7 +120,9 @@ static int record_outbound(struct agent *a, struct sa *sa, __u64 round)
 	out.index = sa->index;
 	esl_guard_init(guard_of(a, sa), &sa->lanes.plan, sa->lanes.lane,
 		       esl_lane_first(&sa->lanes.plan, round, sa->lanes.lane));
-	err = bpf_map_update_elem(a->pins.sa_out, &sa->key, &out, BPF_NOEXIST);
+	err = probe_record(a, sa, guard_of(a, sa));
+	if (!err)
+		err = bpf_map_update_elem(a->pins.sa_out, &sa->key, &out, BPF_NOEXIST);
 	if (err) {
 		sadb_give_index(a->sadb, sa);
 		return err;
@@ -222,6 +224,7 @@ void sadb_open_outbound(struct agent *a, struct sa *sa)
 		return;
 	}
 	jump(a, sa, round > sa->lanes.ahead ? round : sa->lanes.ahead);
+	probe_open(a, sa);
 	policy_changed(a);
 }
 
@@ -236,6 +239,16 @@ void sadb_go_on(struct agent *a, struct sa *sa)
 	esl_store(&guard_of(a, sa)->acked, rejoin_acked(&sa->rejoin, &rule));
 	if (sa->held && sa->present)
 		jump(a, sa, sa->held_round);
+	probe_open(a, sa);
+}
+
+void sadb_leave_probed(struct agent *a, struct sa *sa)
+{
+	const struct esl_lanes *plan = &sa->lanes.plan;
+	__u64 half = esl_lane_first(plan, sa->lanes.round, sa->lanes.lane) + esl_block_size(plan) / 2;
+
+	if (!xfrm_read_counter(&a->xfrm, &sa->kernel) && assigned(a, sa) >= half)
+		jump(a, sa, sa->lanes.round + 1);
 }
 
 /* The guard tells of a half used block or of a drop. */
@@ -246,6 +259,10 @@ void sadb_on_guard_event(struct agent *a, const struct esl_event *e)
 
 	if (!sa || !sa->present)
 		return;
+	if (e->kind == ESL_EVENT_SALT) {
+		probe_seen(a, sa, e->seq);
+		return;
+	}
 	if (e->kind == ESL_EVENT_HALF) {
 		if (lane_on_half(&sa->lanes, e->seq, &round))
 			jump(a, sa, round);

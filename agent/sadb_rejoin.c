@@ -46,6 +46,7 @@ static void move(struct agent *a, struct sa *sa, const struct sa *from)
 	sa->rejoin = from->rejoin;
 	sa->recorded = true;
 	a->sadb->out[sa->index] = sa;
+	probe_moved(a, sa, from);
 	say(LOG_NOTICE, "SA 0x%08x goes on for another address of the peer", sa->key.spi);
 }
 
@@ -70,6 +71,7 @@ static void forget(struct agent *a, struct sa *sa)
 	sa->rejoin = (struct rejoin_sa){};
 	a->sadb->held -= sa->held;
 	sa->recorded = sa->held = false;
+	probe_new_key(a, sa);
 	sa->silent = REJOIN_OPEN;
 	sa->print = 0;
 	say(LOG_NOTICE, "SA 0x%08x has another key: it is another SA", sa->key.spi);

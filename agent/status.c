@@ -78,6 +78,18 @@ static void add_dispatch(const struct agent *a, const struct sa *sa, json_t *o)
 	json_object_set_new(o, "window", json_integer(sa->window));
 }
 
+static void add_audit(const struct sa *sa, json_t *o)
+{
+	const struct sa_audit *u = sa->audit;
+
+	if (!u || !sa->present)
+		return;
+	json_object_set_new(o, "iv_audit", json_string(salt_name(u->book.state)));
+	json_object_set_new(o, "iv_audit_why", json_string(salt_sentence(u->book.state)));
+	json_object_set_new(o, "iv_salts", json_integer((json_int_t)u->book.count));
+	json_object_set_new(o, "iv_redraws", json_integer((json_int_t)u->redraws));
+}
+
 static void add_lanes(const struct agent *a, const struct sa *sa, json_t *o)
 {
 	const struct esl_guard *g;
@@ -96,6 +108,7 @@ static void add_lanes(const struct agent *a, const struct sa *sa, json_t *o)
 	json_object_set_new(o, "jumps", json_integer((json_int_t)sa->jumps));
 	json_object_set_new(o, "late_jumps", json_integer((json_int_t)sa->late));
 	json_object_set_new(o, "jump_us_max", json_integer((json_int_t)(sa->jump_ns_max / 1000)));
+	add_audit(sa, o);
 	if (!sa->recorded)
 		return;
 	g = guard_of(a, sa);

@@ -165,6 +165,7 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 	/* What it had, and epochs of another life, are other ones. */
 	if (o->boot != m->boot) {
 		sadb_promote_forget(a, o->id);
+		probe_restarted(a, o->id);
 		o->last = (struct pages){};
 		o->stopped = 0;
 	}
@@ -198,6 +199,8 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 			o->stopped = m->plan;
 		if (m->kind == ESL_WIRE_PROMOTIONS)
 			sadb_promote_heard(a, o->id, m);
+		if (m->kind == ESL_WIRE_SALTS)
+			probe_heard(a, m);
 		if (m->kind == ESL_WIRE_SESSIONS)
 			session_heard(a, m);
 	}

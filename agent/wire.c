@@ -15,6 +15,7 @@ static const struct {
 	[ESL_WIRE_ACTIVE] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_NUMBERS] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_HEARD] = { sizeof(struct esl_wire_heard), ESL_WIRE_ENTRIES_MAX },
+	[ESL_WIRE_SALTS] = { sizeof(struct esl_wire_salt), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_MARKS] = { sizeof(struct esl_wire_mark), ESL_WIRE_MARKS_MAX },
 	[ESL_WIRE_PROMOTIONS] = { sizeof(struct esl_wire_promotion), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_SESSIONS] = { sizeof(struct esl_wire_session), ESL_WIRE_SESSIONS_MAX },
@@ -85,6 +86,18 @@ static void encode_heard(const struct announced_heard *h, __u8 *buf)
 	memcpy(buf, &heard, sizeof(heard));
 }
 
+static void encode_salt(const struct announced_salt *s, __u8 *buf)
+{
+	struct esl_wire_salt salt = { .spi = htobe32(s->key.spi),
+				      .protocol = (__u8)s->key.protocol,
+				      .member = s->member,
+				      .what = (__u8)s->what,
+				      .salt = htobe64(s->salt) };
+
+	memcpy(salt.daddr, s->key.daddr.byte, sizeof(salt.daddr));
+	memcpy(buf, &salt, sizeof(salt));
+}
+
 static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
 {
 	const struct announced_round *r = &a->rounds[i];
@@ -120,6 +133,9 @@ static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
 		break;
 	case ESL_WIRE_HEARD:
 		encode_heard(&a->heard[i], buf);
+		break;
+	case ESL_WIRE_SALTS:
+		encode_salt(&a->salts[i], buf);
 		break;
 	default:
 		session = (struct esl_wire_session){ .hash = htobe64(a->sessions[i].hash),
@@ -273,6 +289,24 @@ static bool decode_mark(const __u8 *buf, struct switching_mark *m)
 	return e.role < ESL_ROLES;
 }
 
+/* members: those configured. */
+static bool decode_salt(const __u8 *buf, struct announced_salt *s, __u64 members, __u8 sender)
+{
+	struct esl_wire_salt e;
+
+	memcpy(&e, buf, sizeof(e));
+	memcpy(s->key.daddr.byte, e.daddr, sizeof(e.daddr));
+	s->key.spi = be32toh(e.spi);
+	s->key.protocol = e.protocol;
+	s->salt = be64toh(e.salt);
+	s->member = e.member;
+	s->what = e.what;
+	if (!key_valid(&s->key) || e.what >= ESL_WIRE_SALT_KINDS || e.member >= ESL_MEMBERS_MAX ||
+	    !(members >> e.member & 1))
+		return false;
+	return e.what != ESL_WIRE_SALT_DIGEST || (e.member == sender && s->salt);
+}
+
 static bool decode_entry(const __u8 *buf, struct announcement *a, size_t i)
 {
 	switch (a->kind) {
@@ -289,6 +323,8 @@ static bool decode_entry(const __u8 *buf, struct announcement *a, size_t i)
 		return decode_promotion(buf, &a->promotions[i]);
 	case ESL_WIRE_HEARD:
 		return decode_heard(buf, &a->heard[i], a->members);
+	case ESL_WIRE_SALTS:
+		return decode_salt(buf, &a->salts[i], a->members, a->sender);
 	default:
 		return decode_session(buf, &a->sessions[i], a->members);
 	}

@@ -41,6 +41,13 @@ struct announced_heard {
 	__u64 rounds;
 };
 
+struct announced_salt {
+	struct esl_sa_key key;
+	__u64 salt;
+	__u8 member;
+	enum esl_wire_salt_kind what;
+};
+
 struct announced_session {
 	__u64 hash;
 	__u8 member;
@@ -74,6 +81,7 @@ struct announcement {
 		struct announced_session sessions[ESL_WIRE_SESSIONS_MAX];
 		struct announced_promotion promotions[ESL_WIRE_ENTRIES_MAX];
 		struct switching_mark marks[ESL_WIRE_MARKS_MAX];
+		struct announced_salt salts[ESL_WIRE_ENTRIES_MAX];
 	};
 };
 

@@ -55,6 +55,16 @@ static __u64 key_print(__u64 print, const struct nlattr *attr)
 	return print ? print : 1;
 }
 
+/* net/xfrm/xfrm_algo.c: all AEADs, and of the ciphers counter mode. */
+static bool is_seqiv(const struct nlattr *attr)
+{
+	static const char counter[] = "rfc3686(";
+
+	return mnl_attr_get_type(attr) == XFRMA_ALG_AEAD ||
+	       (mnl_attr_get_type(attr) == XFRMA_ALG_CRYPT && mnl_attr_get_payload_len(attr) >= sizeof(counter) &&
+		!memcmp(mnl_attr_get_payload(attr), counter, sizeof(counter) - 1));
+}
+
 static void take_replay(struct kernel_sa *sa, const struct nlattr *attr)
 {
 	size_t size = mnl_attr_get_payload_len(attr);
@@ -85,9 +95,13 @@ static void take_replay(struct kernel_sa *sa, const struct nlattr *attr)
 		memcpy(&sa->mark, mnl_attr_get_payload(attr), sizeof(sa->mark));
 		sa->has_mark = true;
 		return;
+	case XFRMA_OFFLOAD_DEV:
+		sa->offloaded = true;
+		return;
 	case XFRMA_ALG_AEAD:
 	case XFRMA_ALG_AUTH_TRUNC:
 	case XFRMA_ALG_CRYPT:
+		sa->has_salt |= is_seqiv(attr);
 		sa->key_print = key_print(sa->key_print, attr);
 	}
 }

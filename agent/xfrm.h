@@ -27,6 +27,8 @@ struct kernel_sa {
 	__u32 reqid;
 	bool esn;			/* 64-bit numbers */
 	bool has_esn_state;		/* counter in XFRMA_REPLAY_ESN_VAL, else in REPLAY_VAL */
+	bool has_salt;			/* seqiv: the IV is the number XOR a salt (espalier/salt.h) */
+	bool offloaded;			/* a device encrypts */
 	bool has_mark;
 	struct xfrm_mark mark;
 	__u32 replay_window;
@@ -103,6 +105,13 @@ int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq);
 
 /* The SA is soon to end: the IKE daemon rekeys it.  Returns 0 or a negative errno. */
 int xfrm_expire(struct xfrm *x, const struct kernel_sa *sa);
+
+/*
+ * Delete an SA and add it again as it was, counter and lifetimes too: the kernel
+ * draws another salt.  To be called while no number of the SA may leave: those
+ * assigned meanwhile are assigned again.  -ESRCH: the SA is gone.
+ */
+int xfrm_redraw(struct xfrm *x, const struct kernel_sa *sa);
 
 /* Between the parts. */
 void xfrm_put_aevent_id(struct nlmsghdr *nlh, const struct kernel_sa *sa);

@@ -11,6 +11,7 @@
  * Two transforms of one key write one IV at numbers n and m exactly if
  * n XOR m == salt XOR salt'.  The left side lies below the next power of two above
  * both numbers, so salts that differ above the highest number never meet.
+ * Equal salts would meet only where the numbers do; that is not relied on.
  */
 #ifndef ESPALIER_SALT_H
 #define ESPALIER_SALT_H

@@ -44,6 +44,7 @@ enum esl_wire_kind {
 	ESL_WIRE_MARKS,		/* esl_wire_mark: where plain packets begin to follow it */
 	ESL_WIRE_PROMOTIONS,	/* esl_wire_promotion: inbound SAs that not all members have yet */
 	ESL_WIRE_HEARD,		/* esl_wire_heard: outbound SAs, what was heard of a member's rounds */
+	ESL_WIRE_SALTS,		/* esl_wire_salt: outbound SAs, all that the sender knows of one or its digest */
 	ESL_WIRE_KINDS
 };
 
@@ -144,6 +145,19 @@ struct esl_wire_promotion {
 	__u64 number;
 };
 
+/* A salt of one outbound SA, or the digest of the sender's book (agent/salt.h). */
+struct esl_wire_salt {
+	__u8 daddr[16];
+	__u32 spi;
+	__u8 protocol;
+	__u8 member;		/* whose transform; of a digest: the sender */
+	__u8 what;		/* enum esl_wire_salt_kind */
+	__u8 reserved;
+	__u64 salt;		/* or digest, never 0 */
+};
+
+enum esl_wire_salt_kind { ESL_WIRE_SALT_KNOWN, ESL_WIRE_SALT_USED, ESL_WIRE_SALT_DIGEST, ESL_WIRE_SALT_KINDS };
+
 struct esl_wire_session {
 	__u64 hash;
 	__u8 member;
@@ -168,6 +182,7 @@ ESL_STATIC_ASSERT(sizeof(struct esl_wire_entry) == 32, "wire entry");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_top) == sizeof(struct esl_wire_entry), "wire top");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_promotion) == sizeof(struct esl_wire_entry), "wire promotion");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_heard) == sizeof(struct esl_wire_entry), "wire heard");
+ESL_STATIC_ASSERT(sizeof(struct esl_wire_salt) == sizeof(struct esl_wire_entry), "wire salt");
 ESL_STATIC_ASSERT(ESL_WIRE_SESSIONS_MAX * sizeof(struct esl_wire_session) <=
 			  ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry),
 		  "wire sessions");

@@ -69,6 +69,23 @@ class Evidence:
         duplicates = sum(n - 1 for n in seen.values())
         return Sent(sum(seen.values()), duplicates, outside, percent(shares, self.members_ids))
 
+    def ivs(self):
+        """(IVs that came twice under one SPI, salts by member): of the cluster's ESP with an IV of 8 bytes."""
+        seen, salts = Counter(), {}
+        for p in pcap.packets(self.path("peer.pcap")):
+            iv, number = pcap.ipsec_iv(p), pcap.ipsec_number(p)
+            if p.saddr not in (CLUSTER, CLUSTER6) or iv is None:
+                continue
+            seen[iv] += 1
+            salt = int.from_bytes(iv[1], "big") ^ number[1]
+            salts.setdefault(f"m{self.mac_owner['out0'].get(p.src)}", set()).add(f"{salt:016x}")
+        return sum(n - 1 for n in seen.values()), {m: sorted(s) for m, s in sorted(salts.items())}
+
+    def audits(self):
+        """What each member says of the IVs of its outbound SAs."""
+        return {f"m{i}": sorted({sa.get("iv_audit") for sa in self.json(f"m{i}.status.json")["agent"]["sas"]
+                                 if sa["direction"] == "out" and sa["in_kernel"]}) for i in self.members_ids}
+
     def delivered_shares(self, source=BEHIND_PEER, until=math.inf):
         """Who decrypted what reached the client up to until: UDP and ICMP, which no offload merges."""
         shares = Counter()
@@ -91,6 +108,10 @@ class Evidence:
     def icv_failures(self):
         """With ESN a number behind the window shows up here too: KERNEL-FACTS."""
         return max(self.xfrm_stat("peer", "XfrmInStateProtoError"), self.peer_sa("failed"))
+
+    def no_policy(self):
+        """What the peer decrypted and no policy of its allows, as a probe that left would be."""
+        return self.xfrm_stat("peer", "XfrmInNoPols", "XfrmInTmplMismatch", "XfrmInPolBlock")
 
     def replay_drops(self):
         return max(self.xfrm_stat("peer", "XfrmInStateSeqError"), self.peer_sa("replay-window") + self.peer_sa("replay"))

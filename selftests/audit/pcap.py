@@ -113,6 +113,14 @@ def ipsec_kind(p):
     return None
 
 
+def ipsec_iv(p):
+    """(SPI, the 8 bytes behind the number) of an ESP packet or its first fragment, also in UDP, else None."""
+    at = {"esp": 0, "natt": 8}.get(ipsec_kind(p))
+    if at is None or len(p.l4) < at + 16:
+        return None
+    return int.from_bytes(p.l4[at:at + 4], "big"), p.l4[at + 8:at + 16]
+
+
 def ipsec_number(p):
     """(SPI, low half of the number) of an IPsec packet or its first fragment, else None."""
     at = {"esp": 0, "ah": 4, "natt": 8}.get(ipsec_kind(p))

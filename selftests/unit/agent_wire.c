@@ -42,6 +42,9 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 				i % ESL_PROMOTION_STATES == ESL_PROMOTION_HAVE ? 0 : ~0ULL - i };
 		else if (kind == ESL_WIRE_HEARD)
 			a.heard[i] = (struct announced_heard){ key, i % 3, 1U << i % 6, (~0ULL >> 1) - i };
+		else if (kind == ESL_WIRE_SALTS)
+			a.salts[i] = (struct announced_salt){ key, ~0ULL - i, i % 3 == 2 ? 2 : i % 3,
+							      i % 3 == 2 ? ESL_WIRE_SALT_DIGEST : i % 2 };
 		else if (kind != ESL_WIRE_SESSIONS)
 			a.tops[i] = (struct announced_top){ key, ~0ULL - i };
 		else
@@ -67,7 +70,8 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 static const size_t limit[ESL_WIRE_KINDS] = { ESL_WIRE_ENTRIES_MAX, ESL_WIRE_ENTRIES_MAX,
 					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_SESSIONS_MAX,
 					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_MARKS_MAX,
-					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_ENTRIES_MAX };
+					      ESL_WIRE_ENTRIES_MAX,
+					      ESL_WIRE_ENTRIES_MAX };
 
 static bool same_key(const struct esl_sa_key *x, const struct esl_sa_key *y)
 {
@@ -91,6 +95,9 @@ static bool same_entry(const struct announcement *a, const struct announcement *
 	if (a->kind == ESL_WIRE_HEARD)
 		return same_key(&a->heard[i].key, &b->heard[i].key) && a->heard[i].rounds == b->heard[i].rounds &&
 		       a->heard[i].member == b->heard[i].member && a->heard[i].flags == b->heard[i].flags;
+	if (a->kind == ESL_WIRE_SALTS)
+		return same_key(&a->salts[i].key, &b->salts[i].key) && a->salts[i].salt == b->salts[i].salt &&
+		       a->salts[i].member == b->salts[i].member && a->salts[i].what == b->salts[i].what;
 	if (a->kind != ESL_WIRE_SESSIONS)
 		return same_key(&a->tops[i].key, &b->tops[i].key) && a->tops[i].top == b->tops[i].top;
 	return a->sessions[i].hash == b->sessions[i].hash && a->sessions[i].member == b->sessions[i].member;
@@ -269,6 +276,14 @@ static const struct {
 	{ "more pages of marks than queues", ESL_WIRE_MARKS, HEADER(pages), 2, ESL_SWITCH_RECORDS + 1, WIRE_FIELD },
 	{ "a mark of a third NIC", ESL_WIRE_MARKS, ENTRY(esl_wire_mark, role), 1, ESL_ROLES, WIRE_FIELD },
 	{ "any place", ESL_WIRE_MARKS, ENTRY(esl_wire_mark, at), 4, 0, WIRE_OK },
+	{ "a salt of SPI 0", ESL_WIRE_SALTS, ENTRY(esl_wire_salt, spi), 4, 0, WIRE_FIELD },
+	{ "a salt of no member", ESL_WIRE_SALTS, ENTRY(esl_wire_salt, member), 1, 3, WIRE_FIELD },
+	{ "a salt of member 64", ESL_WIRE_SALTS, ENTRY(esl_wire_salt, member), 1, 64, WIRE_FIELD },
+	{ "a salt of another member", ESL_WIRE_SALTS, ENTRY(esl_wire_salt, member), 1, 1, WIRE_OK },
+	{ "the digest of another member", ESL_WIRE_SALTS, ENTRY(esl_wire_salt, what), 1, ESL_WIRE_SALT_DIGEST, WIRE_FIELD },
+	{ "an unknown kind of salt", ESL_WIRE_SALTS, ENTRY(esl_wire_salt, what), 1, ESL_WIRE_SALT_KINDS, WIRE_FIELD },
+	{ "salt 0", ESL_WIRE_SALTS, ENTRY(esl_wire_salt, salt), 8, 0, WIRE_OK },
+	{ "salts with pages", ESL_WIRE_SALTS, HEADER(pages), 2, 1, WIRE_FIELD },
 	{ "prepared for no plan", ESL_WIRE_ROUNDS, HEADER(prepared), 4, 1, WIRE_FIELD },
 	{ "a plan", ESL_WIRE_ROUNDS, HEADER(plan), 4, 1, WIRE_OK },
 	{ "sessions with pages", ESL_WIRE_SESSIONS, HEADER(pages), 2, 1, WIRE_FIELD },
