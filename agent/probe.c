@@ -126,15 +126,17 @@ int probe_record(struct agent *a, struct sa *sa, struct esl_guard *g)
 
 void probe_open(struct agent *a, struct sa *sa)
 {
-	bool first = !sa->audit;
 	struct sa_audit *u = audit_of(sa);
 	struct esl_guard *g = guard_of(a, sa);
+	bool first;
 
 	if (!u)
 		return;
-	/* Of an earlier run of this agent: the kernel's transform went on. */
+	first = !u->opened;
+	u->opened = true;
 	if (first)
 		restart(sa);
+	/* The record is of an earlier run of this agent: the kernel's transform went on. */
 	if (first && u->book.state == SALT_PENDING && esl_load(&g->audit) == ESL_AUDIT_SALT)
 		salt_resume(&u->book, self(a), esl_load(&g->salt));
 	u->book.esn = sa->kernel.esn;

@@ -17,6 +17,7 @@ struct sa;
 /* Of one outbound SA. */
 struct sa_audit {
 	struct salt_book book;
+	bool opened;		/* since this agent started */
 	bool due;		/* a probe, even where nothing is missing */
 	bool tell_all;		/* a member knows another book */
 	__u32 tries;		/* probes in vain */
