@@ -228,9 +228,11 @@ void sadb_heard_active(struct agent *a, const struct announced_top *t)
 
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 {
+	/* Of what the leader takes alone only the others know a rate. */
+	__u64 rate = sa->promote.state == PROMOTE_DONE ? sa->rate : max64(sa->rate, sa->heard_rate);
 	struct takeover_known k = { .own = sa->kernel.seq,
 				    .heard = sa->heard_top,
-				    .rate = sa->rate,
+				    .rate = rate,
 				    .unheard_ns = sa->heard_ns ? agent_now() - sa->heard_ns : 0,
 				    .esp_shift = a->change.active.esp_shift,
 				    .distance = takeover_distance(a->membership.active.slot, a->conf.member) };
