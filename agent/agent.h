@@ -15,6 +15,8 @@
  *     change.c      pure: from one set of dispatch options to the next
  *     lanes.c       pure: when an SA's counter jumps, and whether one member sends it all
  *     prefix.c      pure: policies as the program looks them up
+ *     quiet.h       pure: of which inbound SAs the kernel's tops are asked
+ *     pages.h       pure: lists that come page by page
  *     takeover.c    pure: slots that change hands, and floors under them
  *     frames.c      pure: ARP and neighbour discovery
  *     rejoin.c      pure: where a member begins on an SA of which it has no record
