@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define SA_MAX 16384
-#define ADD_TRIES 3
 
 /* The SA as the kernel tells it, keys included. */
 struct whole {
@@ -92,13 +91,8 @@ int xfrm_redraw(struct xfrm *x, const struct kernel_sa *sa)
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	put_id(nlh, sa);
 	err = xfrm_transact(x, nlh, NULL, NULL);
-	/* Nobody else has the SA from here on. */
-	for (int i = 0; !err && i < ADD_TRIES; i++) {
+	if (!err)
 		err = add(x, &w);
-		if (!err)
-			break;
-		err = i + 1 < ADD_TRIES ? 0 : err;
-	}
 	explicit_bzero(&w, sizeof(w));
 	return err;
 }
