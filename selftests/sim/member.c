@@ -453,6 +453,7 @@ void member_wipe(struct sim *s, struct member *m)
 		*k = (struct kernel_sa){ .sa = k->sa, .window = k->window };
 		k->shut = k->forgot = true;
 	}
+	rejoins_orphan(s);
 }
 
 void member_power_off(struct sim *s, struct member *m)
@@ -462,6 +463,7 @@ void member_power_off(struct sim *s, struct member *m)
 		member_kill(s, m);
 	m->up = m->suspended = false;
 	m->proved_ns = 0;
+	rejoins_orphan(s);
 }
 
 void member_start(struct sim *s, struct member *m)

@@ -181,6 +181,8 @@ bool rejoins_may(struct sim *s, struct member *m, struct agent_sa *a, __u64 roun
 /* Without a record: may the SA begin, in *round, not below least? */
 bool rejoins_begin(struct sim *s, struct member *m, struct agent_sa *a, __u64 least, __u64 now, __u64 *round);
 void rejoins_recorded(struct sim *s, struct member *m, struct agent_sa *a, __u64 now);
+/* What no record is left of nobody can tell from a new SA: the operator deletes it. */
+void rejoins_orphan(struct sim *s);
 void rejoins_tell(struct sim *s, struct member *m, struct tidings *t);
 void rejoins_heard(struct sim *s, struct member *m, __u32 from, const struct tidings *t, __u64 now);
 

@@ -72,6 +72,29 @@ void rejoins_recorded(struct sim *s, struct member *m, struct agent_sa *a, __u64
 	m->agent.announce = true;
 }
 
+static bool is_orphan(const struct sim *s, __u32 sa)
+{
+	for (__u32 i = 0; i < s->count; i++) {
+		const struct kernel_sa *k = &s->member[i].kernel.sa[(sa - 1) % KERNEL_SAS];
+
+		if (s->member[i].up && k->sa == sa && k->recorded)
+			return false;
+	}
+	return true;
+}
+
+void rejoins_orphan(struct sim *s)
+{
+	for (__u32 i = 0; i < s->count; i++)
+		for (int n = 0; n < KERNEL_SAS; n++) {
+			struct kernel_sa *k = &s->member[i].kernel.sa[n];
+
+			/* One that has just been made is recorded in a moment. */
+			if (k->sa && !k->recorded && k->forgot && is_orphan(s, k->sa))
+				memset(k, 0, sizeof(*k));
+		}
+}
+
 void rejoins_tell(struct sim *s, struct member *m, struct tidings *t)
 {
 	struct agent *own = &m->agent;
