@@ -27,10 +27,19 @@ bool fresh;			/* member 0 has just started, without state */
 #else
 #define ACKED(j) (!(view & (1 << (j))) || acked[j] >= round)
 #endif
+/* agent/rejoin.c: by one of the others, which makes a majority with it; what it acknowledged counts on
+ * when it forgets. */
+#ifdef BREAK_COUNT
+#define ENOUGH true
+#elif defined(MAJORITY)
+#define ENOUGH (acked[0] >= round || acked[1] >= round)
+#else
+#define ENOUGH (ACKED(0) && ACKED(1))
+#endif
 #ifdef BREAK_HOLD
 #define MAY_SEND true
 #else
-#define MAY_SEND (!held || (ACKED(0) && ACKED(1)))
+#define MAY_SEND (!held || ENOUGH)
 #endif
 #ifdef BREAK_REJOIN
 #define FREE 1
@@ -72,7 +81,7 @@ active proctype sender()
 
 end:	do
 	:: atomic { !fresh && used <= round && MAY_SEND -> used = round + 1; held = false }
-	:: atomic { !fresh && round + 1 < ROUNDS && ACKED(0) && ACKED(1) -> round++; held = false }
+	:: atomic { !fresh && round + 1 < ROUNDS && ENOUGH -> round++; held = false }
 	:: atomic { !fresh ->
 		if
 		:: v = 0
@@ -98,6 +107,10 @@ active [2] proctype other()
 end:	do
 	:: atomic { !fresh && (known[j] < round || !knows[j]) -> known[j] = round; knows[j] = true }
 	:: atomic { !fresh && knows[j] && acked[j] < known[j] -> acked[j] = known[j] }
+#ifdef MAJORITY
+	:: atomic { knows[j] -> known[j] = 0; knows[j] = false }
+#else
 	:: atomic { knows[j] -> known[j] = 0; knows[j] = false; acked[j] = 0 }
+#endif
 	od
 }
