@@ -91,8 +91,18 @@ static void write_deadline(struct agent *a)
 	if (m->deadline_ns && until > m->deadline_ns && m->deadline_ns < agent_now())
 		m->lapses++;
 	m->renewals += until > m->deadline_ns;
+	if (m->deadline_ns)
+		m->forwarded_ns = m->deadline_ns < agent_now() ? m->deadline_ns : agent_now();
 	m->deadline_ns = until;
 	esl_store(&config->deadline_ns, until);
+}
+
+__u64 membership_silent_ns(const struct agent *a)
+{
+	const struct membership *m = &a->membership;
+	__u64 until = m->deadline_ns ? m->deadline_ns : m->forwarded_ns, now = agent_now();
+
+	return until && until < now ? now - until : 0;
 }
 
 static void tell_serve(struct agent *a)

@@ -24,6 +24,7 @@ struct membership {
 	enum serve serve;		/* as last looked at */
 	__u64 serve_since_ns;
 	__u64 deadline_ns;		/* as the program has it */
+	__u64 forwarded_ns;		/* until when it had one before that was taken back */
 	__u64 renewals;
 	__u64 lapses;			/* the deadline had passed when it was renewed */
 	__u64 heard[HEARTBEAT_REFUSAL_COUNT];
@@ -47,5 +48,8 @@ void membership_leave(struct agent *a);
 
 /* Fill the slots and turns of a table; its epoch has the options' in it. */
 void membership_fill(const struct slot_table *s, struct esl_table *t);
+
+/* For how long the program has not been allowed to forward; 0: it is, or never was. */
+__u64 membership_silent_ns(const struct agent *a);
 
 #endif

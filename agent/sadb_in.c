@@ -172,7 +172,7 @@ static void look_at_rate(struct sa *sa, __u64 now)
 	if (sa->told_ns && past < RATE_NS)
 		return;
 	if (sa->told_ns && sa->kernel.seq >= sa->told_top)
-		sa->rate = past < 10 * NS_PER_S ? new * NS_PER_S / past : 0;
+		sa->rate = past < 10 * NS_PER_S ? max64(new * NS_PER_S / past, sa->rate / 2) : 0;
 	sa->told_top = sa->kernel.seq;
 	sa->told_ns = now;
 }
@@ -226,6 +226,18 @@ void sadb_heard_active(struct agent *a, const struct announced_top *t)
 	sa->sampled_ns = sa->heard_ns;
 }
 
+/*
+ * For so long the tops of this member and of others may stand still while a dead one
+ * went on: a leader's program does to the end of its lease, and the leases that it
+ * gave end before.  Whoever was silent for longer hears of it from those who are not.
+ */
+static __u64 unseen_ns(const struct agent *a, const struct sa *sa)
+{
+	__u64 unheard = sa->heard_ns ? agent_now() - sa->heard_ns : 0, silent = membership_silent_ns(a);
+
+	return silent < 2 * a->conf.dead_ms * NS_PER_MS ? max64(unheard, silent) : unheard;
+}
+
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 {
 	/* Of what the leader takes alone only the others know a rate. */
@@ -233,7 +245,7 @@ __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 	struct takeover_known k = { .own = sa->kernel.seq,
 				    .heard = sa->heard_top,
 				    .rate = rate,
-				    .unheard_ns = sa->heard_ns ? agent_now() - sa->heard_ns : 0,
+				    .unheard_ns = unseen_ns(a, sa),
 				    .esp_shift = a->change.active.esp_shift,
 				    .distance = takeover_distance(a->membership.active.slot, a->conf.member) };
 
