@@ -79,7 +79,8 @@ struct sa {
 	__u64 heard_ns;			/* when another member last told a top */
 	__u64 told_top;			/* its own, when the rate was last looked at, */
 	__u64 told_ns;			/* and when */
-	__u64 rate;			/* numbers a second then */
+	__u64 rate;			/* numbers a second then, */
+	__u64 rate_before;		/* and at the sample before, which no silence has halved */
 	__u64 sampled_top;		/* heard_top at sampled_ns, */
 	__u64 sampled_ns;
 	__u64 heard_rate;		/* and numbers a second since the sample before */

@@ -171,8 +171,10 @@ static void look_at_rate(struct sa *sa, __u64 now)
 	/* Too short to tell a rate. */
 	if (sa->told_ns && past < RATE_NS)
 		return;
-	if (sa->told_ns && sa->kernel.seq >= sa->told_top)
-		sa->rate = past < 10 * NS_PER_S ? max64(new * NS_PER_S / past, sa->rate / 2) : 0;
+	if (sa->told_ns && sa->kernel.seq >= sa->told_top) {
+		sa->rate_before = sa->rate;
+		sa->rate = past < 10 * NS_PER_S ? new * NS_PER_S / past : 0;
+	}
 	sa->told_top = sa->kernel.seq;
 	sa->told_ns = now;
 }
@@ -241,7 +243,8 @@ static __u64 unseen_ns(const struct agent *a, const struct sa *sa)
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 {
 	/* Of what the leader takes alone only the others know a rate. */
-	__u64 rate = sa->promote.state == PROMOTE_DONE ? sa->rate : max64(sa->rate, sa->heard_rate);
+	__u64 own = max64(sa->rate, sa->rate_before);
+	__u64 rate = sa->promote.state == PROMOTE_DONE ? own : max64(own, sa->heard_rate);
 	struct takeover_known k = { .own = sa->kernel.seq,
 				    .heard = sa->heard_top,
 				    .rate = rate,
