@@ -177,13 +177,7 @@ static int hello(struct agent *a)
 	/* The timer of heartbeats is put off by each that is heard. */
 	agent_ran(a);
 	agent_decide(a);
-	sadb_find_senders(a);
-	sadb_find_spent(a);
-	sadb_ask(a);
-	sync_hello(a);
-	probe_page(a);
-	sadb_tell_active(a);
-	sadb_clear_floors(a);
+	sadb_hello(a);
 	sync_look(a);
 	if (a->sadb->waiting && a->leader_id != ESL_NO_MEMBER)
 		sadb_open(a);

@@ -8,7 +8,7 @@
 #include "probe.h"
 #include "sadb.h"
 
-#define TURN_NS NS_PER_MS		/* between two looks at all SAs */
+#define TURN_NS NS_PER_MS		/* between two looks at the SAs that queue */
 #define PROBES_A_TURN 16
 #define PROBE_GAP_NS (4 * NS_PER_MS)	/* the first; doubles with each in vain */
 #define PROBE_GAP_SHIFT_MAX 8
@@ -35,11 +35,12 @@ static void arm(struct agent *a, __u64 in_ns)
 	loop_again(p->timer, in_ns);
 }
 
-/* Something changed: look at all SAs soon, in one turn with what else changes. */
-static void look(struct agent *a)
+/* Something of this SA changed: look at it soon, in one turn with others. */
+static void look(struct agent *a, struct sa *sa)
 {
 	__u64 now = agent_now(), next = a->probe->turn_ns + TURN_NS;
 
+	sadb_queue(a->sadb, sa, SA_PROBE);
 	arm(a, next > now ? next - now : 0);
 }
 
@@ -146,7 +147,7 @@ void probe_open(struct agent *a, struct sa *sa)
 	/* It may have been installed anew without a word. */
 	u->due = true;
 	tell_guard(a, sa);
-	look(a);
+	look(a, sa);
 }
 
 void probe_gone(struct agent *a, struct sa *sa)
@@ -163,6 +164,7 @@ void probe_new_key(struct agent *a, struct sa *sa)
 		return;
 	salt_begin(&sa->audit->book, SALT_PENDING, sa->kernel.esn);
 	tell_guard(a, sa);
+	look(a, sa);
 }
 
 void probe_moved(struct agent *a, struct sa *sa, const struct sa *from)
@@ -175,6 +177,7 @@ void probe_moved(struct agent *a, struct sa *sa, const struct sa *from)
 		salt_merge(&sa->audit->book, b->pair[i].member, b->pair[i].salt, b->pair[i].used);
 	restart(sa);
 	tell_guard(a, sa);
+	look(a, sa);
 }
 
 void probe_seen(struct agent *a, struct sa *sa, __u64 salt)
@@ -188,7 +191,7 @@ void probe_seen(struct agent *a, struct sa *sa, __u64 salt)
 	tell_guard(a, sa);
 	if (u->book.state == SALT_HIDDEN)
 		say(LOG_WARNING, "SA 0x%08x: %s", sa->key.spi, salt_sentence(u->book.state));
-	look(a);
+	look(a, sa);
 }
 
 /* Two at once: the second confirms the first. */
@@ -309,16 +312,19 @@ static int on_turn(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct agent *a = data;
 	struct probe *p = a->probe;
+	struct sadb *db = a->sadb;
 	__u64 now = agent_now(), live = live_members(a), next = UINT64_MAX;
 	int probes = PROBES_A_TURN;
 
 	(void)source, (void)usec;
 	p->at_ns = UINT64_MAX;
 	p->turn_ns = now;
-	for (size_t i = 0; i < a->sadb->count; i++) {
-		struct sa *sa = a->sadb->all[i];
+	for (size_t left = db->work[SA_PROBE].count; left; left--) {
+		struct sa *sa = sadb_unqueue(db, SA_PROBE);
 		__u64 in = sa->audit ? turn_of(a, sa, live, now, &probes) : UINT64_MAX;
 
+		if (in != UINT64_MAX)
+			sadb_queue(db, sa, SA_PROBE);
 		next = in < next ? in : next;
 	}
 	flush(a);
@@ -329,8 +335,6 @@ static int on_turn(sd_event_source *source, uint64_t usec, void *data)
 
 void probe_heard(struct agent *a, const struct announcement *m)
 {
-	bool news = false;
-
 	for (size_t i = 0; i < m->count; i++) {
 		const struct announced_salt *s = &m->salts[i];
 		struct sa *sa = sadb_find_or_add(a->sadb, &s->key);
@@ -342,10 +346,9 @@ void probe_heard(struct agent *a, const struct announcement *m)
 			salt_merge(&sa->audit->book, s->member, s->salt, s->what == ESL_WIRE_SALT_USED);
 		else if (salt_told(&sa->audit->book, m->sender, s->salt))
 			sa->audit->tell_all = true;
-		news |= s->what != ESL_WIRE_SALT_DIGEST || sa->audit->tell_all;
+		if (s->what != ESL_WIRE_SALT_DIGEST || sa->audit->tell_all)
+			look(a, sa);
 	}
-	if (news)
-		look(a);
 }
 
 void probe_restarted(struct agent *a, __u32 member)

@@ -124,10 +124,12 @@ enum rejoin rejoin_begin(struct rejoin_sa *s, const struct rejoin_rule *rule, __
 	return REJOIN_OPEN;
 }
 
-void rejoin_announced(struct rejoin_sa *s, __u32 from, __u64 round, bool recorded)
+void rejoin_announced(struct rejoin_sa *s, __u32 from, __u64 round, bool recorded, bool wanted)
 {
+	bool news = round + 1 > s->heard[from];
+
 	s->heard[from] = max64(s->heard[from], round + 1);
-	if (recorded)
+	if (recorded && (news || wanted))
 		s->due |= 1ULL << from;
 }
 

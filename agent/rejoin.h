@@ -109,8 +109,12 @@ __u64 rejoin_acked(const struct rejoin_sa *s, const struct rejoin_rule *rule);
 /* Has anybody whose word counts acknowledged this round? */
 bool rejoin_is_acknowledged(const struct rejoin_sa *s, const struct rejoin_rule *rule, __u64 round);
 
-/* A member announced round; recorded: this one has a record of the SA, and so will remember. */
-void rejoin_announced(struct rejoin_sa *s, __u32 from, __u64 round, bool recorded);
+/*
+ * A member announced round; recorded: this one has a record of the SA, and so will
+ * remember.  What is not new is acknowledged again where that is wanted: the one that
+ * announced it says so until enough have told it.
+ */
+void rejoin_announced(struct rejoin_sa *s, __u32 from, __u64 round, bool recorded, bool wanted);
 
 /* A member acknowledged. Returns whether more than before. */
 bool rejoin_acknowledged(struct rejoin_sa *s, __u32 from, __u64 rounds);

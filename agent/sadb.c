@@ -20,6 +20,11 @@ struct sa *sadb_find(struct sadb *db, const struct esl_sa_key *key)
 	return node ? *node : NULL;
 }
 
+struct sa **sadb_chain(struct sadb *db, __u32 spi)
+{
+	return &db->by_spi[spi % SA_CHAINS];
+}
+
 struct sa *sadb_find_or_add(struct sadb *db, const struct esl_sa_key *key)
 {
 	struct sa *sa = sadb_find(db, key), **node;
@@ -36,6 +41,8 @@ struct sa *sadb_find_or_add(struct sadb *db, const struct esl_sa_key *key)
 		return NULL;
 	}
 	db->all[db->count++] = sa;
+	sa->same_spi = *sadb_chain(db, key->spi);
+	*sadb_chain(db, key->spi) = sa;
 	return sa;
 }
 
@@ -214,6 +221,17 @@ void sadb_each(struct agent *a, void (*f)(const struct sa *sa, void *data), void
 {
 	for (size_t i = 0; i < a->sadb->count; i++)
 		f(a->sadb->all[i], data);
+}
+
+void sadb_hello(struct agent *a)
+{
+	sadb_find_senders(a);
+	sadb_find_spent(a);
+	sadb_ask(a);
+	sync_hello(a);
+	probe_page(a);
+	sadb_tell_active(a);
+	sadb_clear_floors(a);
 }
 
 int sadb_start(struct agent *a, char error[ESL_ERROR_MAX])

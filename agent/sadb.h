@@ -34,8 +34,14 @@ enum sa_work {
 	SA_STEP,	/* outbound: another member is in a later round */
 	SA_SENDERS,	/* outbound: one member sends all */
 	SA_ACKNOWLEDGE,	/* outbound: rounds of other members to be acknowledged */
+	SA_WAIT,	/* outbound: it may not begin yet, and perhaps others are asked */
+	SA_SPENT,	/* outbound: its counter moved since this was last looked at, or it has to be rekeyed */
+	SA_PROBE,	/* outbound: its salt, or what is told of it, changed */
+	SA_PROMOTE,	/* inbound: not all members have it yet */
 	SA_WORKS
 };
+
+#define SA_CHAINS 1024
 
 struct sa_queue {
 	struct sa *first, *last;
@@ -51,6 +57,7 @@ struct sa {
 	__u32 index;
 	struct quiet quiet;		/* inbound; with what is above looked at several times a second */
 	__u64 floor;			/* inbound: as in the map; 0: none */
+	struct sa *same_spi;		/* the next one of the chain */
 	struct sa *next[SA_WORKS];
 	bool queued[SA_WORKS];
 	struct kernel_sa kernel;
@@ -101,6 +108,7 @@ struct sadb {
 	__u32 out_end, in_end;			/* and all from here on are */
 	struct sa *all[2 * ESL_SA_MAX];		/* in order of appearance */
 	size_t count;
+	struct sa *by_spi[SA_CHAINS];		/* chains of those whose SPI ends alike */
 	struct sa_queue work[SA_WORKS];
 	__u32 page;				/* index of the outbound SA where the next page begins */
 	size_t dirty;
@@ -116,7 +124,6 @@ struct sadb {
 	struct announced_top numbers[ESL_SA_MAX];	/* leader: as last chosen */
 	size_t number_count;
 	sd_event_source *promote;
-	size_t promote_page;			/* where the next look begins */
 	__u64 promote_term;			/* in which what was told holds */
 	__u64 promoted;				/* as leader */
 	struct ring_buffer *events;
@@ -124,7 +131,6 @@ struct sadb {
 	sd_event_source *xfrm_source;
 	sd_event_source *step;
 	bool asking;				/* with the next acknowledgements */
-	size_t ask_page;
 	sd_event_source *trail;			/* acknowledgements */
 };
 
@@ -137,11 +143,15 @@ static inline struct esl_guard *guard_of(const struct agent *a, const struct sa 
 int sadb_start(struct agent *a, char error[ESL_ERROR_MAX]);
 void sadb_stop(struct agent *a);
 
+/* What is to be done for the SAs, and told of them, several times a second. */
+void sadb_hello(struct agent *a);
+
 /* The cluster agreed on its values: give every outbound SA its record. */
 void sadb_open(struct agent *a);
 
-/* Member from is in this round. Returns -EPROTO when it uses another plan. */
-int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r);
+/* Member from is in this round; wanted: it has not been told by enough that it was heard.
+ * Returns -EPROTO when it uses another plan. */
+int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r, bool wanted);
 
 /* What member others[i] asks, answers and acknowledges. */
 void sadb_heard(struct agent *a, size_t i, const struct announcement *m);
@@ -161,9 +171,9 @@ int sadb_draw_life(struct esl_config *c);
 /* Mark every round to be announced. */
 void sadb_announce_all(struct agent *a);
 
-/* Take up to ESL_WIRE_ENTRIES_MAX rounds that are to be announced; with page,
- * fill up with others in turn. Returns how many. */
-size_t sadb_collect(struct agent *a, struct announced_round *rounds, bool page);
+/* Fill *m with up to ESL_WIRE_ENTRIES_MAX rounds that are to be announced; with page,
+ * fill up with others in turn. */
+void sadb_collect(struct agent *a, struct announcement *m, bool page);
 
 /* Announce where this member began to send what another one sent before. */
 void sadb_find_senders(struct agent *a);
@@ -256,6 +266,8 @@ bool sadb_promote_busy(const struct agent *a);
 
 /* Between the parts. */
 int sadb_promote_start(struct agent *a);
+/* The kernel and the maps have it: where it is new, it is looked at until all members have it. */
+void sadb_promote_queue(struct agent *a, struct sa *sa);
 /* A record that an earlier run left. */
 void sadb_promote_restored(struct sa *sa, __u64 leader_below);
 /* As struct sa's floor; UINT64_MAX: nothing is accepted. */
@@ -281,6 +293,8 @@ int sadb_take_index(struct sadb *db, struct sa *sa);
 void sadb_give_index(struct sadb *db, struct sa *sa);
 /* An index that an earlier run took. */
 void sadb_keep_index(struct sadb *db, struct sa *sa);
+/* The first of the chain in which all SAs with this SPI are, among others. */
+struct sa **sadb_chain(struct sadb *db, __u32 spi);
 /* At the end, once however often it is put; NULL: nobody waits. */
 void sadb_queue(struct sadb *db, struct sa *sa, enum sa_work work);
 struct sa *sadb_unqueue(struct sadb *db, enum sa_work work);

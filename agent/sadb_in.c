@@ -76,8 +76,10 @@ void sadb_open_inbound(struct agent *a, struct sa *sa)
 {
 	int err;
 
-	if (sa->recorded)
+	if (sa->recorded) {
+		sadb_promote_queue(a, sa);
 		return;
+	}
 	/* What was told before the kernel had the SA, or had it before: an IKE daemon
 	 * deletes and adds it with the same key when an address changes. */
 	sa->floor = max64(sa->floor, sa->heard_top);
@@ -96,6 +98,7 @@ void sadb_open_inbound(struct agent *a, struct sa *sa)
 		say(LOG_ERR, "inbound SA 0x%08x: no record: %s", sa->key.spi, strerror(-err));
 	else
 		sa->recorded = true;
+	sadb_promote_queue(a, sa);
 	/* The leader takes it from now on. */
 	if (sa->recorded && sa->promote.state != PROMOTE_DONE)
 		sadb_promote_look(a);

@@ -66,8 +66,10 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 	__u64 begin = agent_now(), took, spent;
 	struct rejoin_rule rule = sadb_rule(a);
 	struct lane_jump j;
+	bool stood;
 	int err = xfrm_read_counter(&a->xfrm, &sa->kernel);
 
+	sadb_queue(a->sadb, sa, SA_SPENT);
 	if (err) {
 		sa->present = err != -ESRCH && sa->present;
 		return;
@@ -93,10 +95,13 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 		fail(sa, REJOIN_KERNEL, j.oseq, err);
 		return;
 	}
+	stood = sa->silent != REJOIN_OPEN;
 	sa->silent = REJOIN_OPEN;
 	a->sadb->held -= sa->held;
 	sa->held = false;
 	lane_jumped(&sa->lanes, &j);
+	if (stood)
+		probe_open(a, sa);
 	sa->jumps++;
 	took = agent_now() - begin;
 	if (took > sa->jump_ns_max)
@@ -217,8 +222,10 @@ void sadb_open_outbound(struct agent *a, struct sa *sa)
 		round = lane_round_beyond(&sa->lanes, assigned(a, sa));
 	else if (choose_round(a, sa, &round))
 		err = record_outbound(a, sa, round);
-	else
+	else {
+		sadb_queue(a->sadb, sa, SA_WAIT);
 		return;
+	}
 	if (err) {
 		say(LOG_ERR, "SA 0x%08x: no record: %s", sa->key.spi, strerror(-err));
 		return;
@@ -239,7 +246,6 @@ void sadb_go_on(struct agent *a, struct sa *sa)
 	esl_store(&guard_of(a, sa)->acked, rejoin_acked(&sa->rejoin, &rule));
 	if (sa->held && sa->present)
 		jump(a, sa, sa->held_round);
-	probe_open(a, sa);
 }
 
 void sadb_leave_probed(struct agent *a, struct sa *sa)
@@ -302,7 +308,7 @@ int sadb_on_step(sd_event_source *source, void *data)
 	return sd_event_source_set_enabled(source, db->work[SA_STEP].count ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
-int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r)
+int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r, bool wanted)
 {
 	struct sa *sa = sadb_find_or_add(a->sadb, &r->key);
 
@@ -315,8 +321,8 @@ int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r)
 	sa->outbound = true;
 	if (memcmp(&sa->lanes.plan, &r->lanes, sizeof(r->lanes)))
 		return -EPROTO;
-	rejoin_announced(&sa->rejoin, from, r->round, sa->recorded);
-	if (sa->recorded)
+	rejoin_announced(&sa->rejoin, from, r->round, sa->recorded, wanted);
+	if (sa->rejoin.due)
 		sadb_acknowledge(a, sa);
 	if (lane_on_announced(&sa->lanes, r->round)) {
 		sadb_queue(a->sadb, sa, SA_STEP);
@@ -348,39 +354,41 @@ void sadb_find_senders(struct agent *a)
 	}
 }
 
-static void put_round(struct agent *a, struct sa *sa, struct announced_round *r)
+static void put_round(struct agent *a, struct sa *sa, struct announcement *m)
 {
 	__u64 top = sa->recorded ? esl_load(&guard_of(a, sa)->top) : 0;
+	__u64 round = sa->held ? sa->held_round : lane_announced(&sa->lanes, top);
+	struct rejoin_rule rule = sadb_rule(a);
 	struct sadb *db = a->sadb;
 
-	*r = (struct announced_round){ sa->key, sa->lanes.plan,
-				       sa->held ? sa->held_round : lane_announced(&sa->lanes, top) };
+	m->rounds[m->count++] = (struct announced_round){ sa->key, sa->lanes.plan, round };
+	if (!rejoin_is_acknowledged(&sa->rejoin, &rule, round))
+		m->flags |= ESL_WIRE_WANTED;
 	db->dirty -= sa->dirty;
 	sa->dirty = false;
 }
 
-size_t sadb_collect(struct agent *a, struct announced_round *rounds, bool page)
+void sadb_collect(struct agent *a, struct announcement *m, bool page)
 {
 	struct sadb *db = a->sadb;
 	struct sa *sa;
-	size_t n = 0;
 
+	*m = (struct announcement){ .kind = ESL_WIRE_ROUNDS };
 	/* What went with a page meanwhile still queues. */
-	while (n < ESL_WIRE_ENTRIES_MAX && (sa = sadb_unqueue(db, SA_ANNOUNCE)))
+	while (m->count < ESL_WIRE_ENTRIES_MAX && (sa = sadb_unqueue(db, SA_ANNOUNCE)))
 		if (sa->dirty)
-			put_round(a, sa, &rounds[n++]);
-	for (__u32 i = 0; page && i < db->out_end && n < ESL_WIRE_ENTRIES_MAX; i++) {
+			put_round(a, sa, m);
+	for (__u32 i = 0; page && i < db->out_end && m->count < ESL_WIRE_ENTRIES_MAX; i++) {
 		sa = db->out[db->page++ % db->out_end];
 		if (sa && sa->lanes.started)
-			put_round(a, sa, &rounds[n++]);
+			put_round(a, sa, m);
 	}
 	/* Few and not for long: until their rounds are acknowledged. */
-	for (size_t i = 0; page && db->held && i < db->count && n < ESL_WIRE_ENTRIES_MAX; i++) {
+	for (size_t i = 0; page && db->held && i < db->count && m->count < ESL_WIRE_ENTRIES_MAX; i++) {
 		sa = db->all[db->held_page++ % db->count];
 		if (sa->held)
-			put_round(a, sa, &rounds[n++]);
+			put_round(a, sa, m);
 	}
-	return n;
 }
 
 void sadb_open(struct agent *a)

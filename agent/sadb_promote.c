@@ -62,11 +62,11 @@ static void rewrite(struct agent *a, struct sa *sa)
 
 static void set_flag(struct agent *a)
 {
-	bool leads = false;
+	const struct sa *sa = a->leader ? a->sadb->work[SA_PROMOTE].first : NULL;
 
-	for (size_t i = 0; i < a->sadb->count && a->leader && !leads; i++)
-		leads = is_open(a->sadb->all[i]) && sadb_promote_takes(a, a->sadb->all[i]);
-	esl_phase_lead(a->pins.config, leads);
+	while (sa && !(is_open(sa) && sadb_promote_takes(a, sa)))
+		sa = sa->next[SA_PROMOTE];
+	esl_phase_lead(a->pins.config, sa);
 }
 
 /* Leader: what was taken of it elsewhere is not taken again. */
@@ -160,8 +160,8 @@ static void look_leader(struct agent *a, __u64 now)
 	__u64 who = others(a);
 
 	m = begin_message(a);
-	for (size_t n = 0, left = AT_ONCE; n < db->count && left; n++) {
-		struct sa *sa = db->all[db->promote_page++ % db->count];
+	for (size_t n = db->work[SA_PROMOTE].count, left = AT_ONCE; n && left; n--) {
+		struct sa *sa = sadb_unqueue(db, SA_PROMOTE);
 
 		if (!is_open(sa))
 			continue;
@@ -169,6 +169,8 @@ static void look_leader(struct agent *a, __u64 now)
 		look_alone(a, sa, who);
 		if (tick(a, sa, who, now) || is_due(sa, now))
 			tell_sa(&m, a, sa, promote_word(&sa->promote));
+		if (is_open(sa))
+			sadb_queue(db, sa, SA_PROMOTE);
 	}
 	tell_rest(&m, a);
 	set_flag(a);
@@ -183,24 +185,17 @@ static void look_member(struct agent *a, __u64 now)
 	if (a->leader_id == ESL_NO_MEMBER)
 		return;
 	m = begin_message(a);
-	for (size_t n = 0, left = AT_ONCE; n < db->count && left; n++) {
-		struct sa *sa = db->all[db->promote_page++ % db->count];
+	for (size_t n = db->work[SA_PROMOTE].count, left = AT_ONCE; n && left; n--) {
+		struct sa *sa = sadb_unqueue(db, SA_PROMOTE);
 
+		if (is_open(sa))
+			sadb_queue(db, sa, SA_PROMOTE);
 		if (!is_open(sa) || !is_due(sa, now))
 			continue;
 		left--;
 		tell_sa(&m, a, sa, promote_answer(&sa->promote));
 	}
 	tell_rest(&m, a);
-}
-
-static bool any_open(const struct agent *a)
-{
-	bool open = false;
-
-	for (size_t i = 0; i < a->sadb->count && !open; i++)
-		open = is_open(a->sadb->all[i]);
-	return open;
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
@@ -212,7 +207,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 		look_leader(a, agent_now());
 	else
 		look_member(a, agent_now());
-	return any_open(a) ? loop_again(source, LOOK_NS) : 0;
+	/* Until those that are open no more have been met and dropped, too. */
+	return a->sadb->work[SA_PROMOTE].count ? loop_again(source, LOOK_NS) : 0;
 }
 
 void sadb_promote_arrived(struct agent *a, struct sa *sa)
@@ -243,11 +239,11 @@ void sadb_promote_look(struct agent *a)
 {
 	__u64 who = others(a);
 
-	for (size_t i = 0; i < a->sadb->count && a->leader; i++)
-		if (is_open(a->sadb->all[i]))
-			look_alone(a, a->sadb->all[i], who);
+	for (struct sa *sa = a->leader ? a->sadb->work[SA_PROMOTE].first : NULL; sa; sa = sa->next[SA_PROMOTE])
+		if (is_open(sa))
+			look_alone(a, sa, who);
 	set_flag(a);
-	if (any_open(a))
+	if (a->sadb->work[SA_PROMOTE].count)
 		loop_again(a->sadb->promote, 0);
 }
 
@@ -332,11 +328,17 @@ void sadb_promote_heard(struct agent *a, __u32 id, const struct announcement *m)
 
 bool sadb_promote_busy(const struct agent *a)
 {
-	bool busy = false;
+	const struct sa *sa = a->sadb->work[SA_PROMOTE].first;
 
-	for (size_t i = 0; i < a->sadb->count && !busy; i++)
-		busy = is_open(a->sadb->all[i]) && promote_is_busy(&a->sadb->all[i]->promote);
-	return busy;
+	while (sa && !(is_open(sa) && promote_is_busy(&sa->promote)))
+		sa = sa->next[SA_PROMOTE];
+	return sa;
+}
+
+void sadb_promote_queue(struct agent *a, struct sa *sa)
+{
+	if (is_open(sa))
+		sadb_queue(a->sadb, sa, SA_PROMOTE);
 }
 
 int sadb_promote_start(struct agent *a)

@@ -19,11 +19,11 @@
 #define ASKED_AT_ONCE 256
 
 /* Another record of the same SPI and key: the peer has another address now. */
-static const struct sa *moved_from(const struct sadb *db, const struct sa *sa)
+static const struct sa *moved_from(struct sadb *db, const struct sa *sa)
 {
-	for (size_t i = 0; sa->kernel.key_print && i < db->count; i++) {
-		const struct sa *other = db->all[i];
+	const struct sa *other = sa->kernel.key_print ? *sadb_chain(db, sa->key.spi) : NULL;
 
+	for (; other; other = other->same_spi) {
 		if (other != sa && other->outbound && other->recorded && other->key.spi == sa->key.spi &&
 		    other->key.protocol == sa->key.protocol && other->print == sa->kernel.key_print)
 			return other;
@@ -50,11 +50,11 @@ static void move(struct agent *a, struct sa *sa, const struct sa *from)
 	say(LOG_NOTICE, "SA 0x%08x goes on for another address of the peer", sa->key.spi);
 }
 
-/* Does a record for another address go by the same guard? */
-static bool is_shared(const struct sadb *db, const struct sa *sa)
+/* Does a record for another address, of the same SPI, go by the same guard? */
+static bool is_shared(struct sadb *db, const struct sa *sa)
 {
-	for (size_t i = 0; i < db->count; i++)
-		if (db->all[i] != sa && db->all[i]->outbound && db->all[i]->recorded && db->all[i]->index == sa->index)
+	for (const struct sa *other = *sadb_chain(db, sa->key.spi); other; other = other->same_spi)
+		if (other != sa && other->outbound && other->recorded && other->index == sa->index)
 			return true;
 	return false;
 }
@@ -133,10 +133,16 @@ static void put(struct agent *a, struct announcement *m, const struct announced_
 	m->count = 0;
 }
 
+/* It may not begin: what does not belong to SA_WAIT is dropped when it is met there. */
+static bool is_waiting(const struct sa *sa)
+{
+	return sa->outbound && sa->present && !sa->recorded &&
+	       (sa->silent == REJOIN_ASKING || sa->silent == REJOIN_UNPROVEN || sa->silent == REJOIN_UNACKNOWLEDGED);
+}
+
 static bool is_asking(const struct sa *sa)
 {
-	return sa->outbound && sa->present && !sa->recorded && !sa->held &&
-	       (sa->silent == REJOIN_ASKING || sa->silent == REJOIN_UNPROVEN);
+	return is_waiting(sa) && !sa->held;
 }
 
 static void ask(struct agent *a)
@@ -144,9 +150,11 @@ static void ask(struct agent *a)
 	struct announcement m = { .kind = ESL_WIRE_HEARD };
 	struct sadb *db = a->sadb;
 
-	for (size_t i = 0, n = 0; i < db->count && n < ASKED_AT_ONCE; i++) {
-		struct sa *sa = db->all[db->ask_page++ % db->count];
+	for (size_t left = db->work[SA_WAIT].count, n = 0; left && n < ASKED_AT_ONCE; left--) {
+		struct sa *sa = sadb_unqueue(db, SA_WAIT);
 
+		if (is_waiting(sa))
+			sadb_queue(db, sa, SA_WAIT);
 		if (!is_asking(sa))
 			continue;
 		n++;
@@ -163,9 +171,14 @@ void sadb_ask(struct agent *a)
 	struct sadb *db = a->sadb;
 
 	/* One that was to answer may have died. */
-	for (size_t i = 0; i < db->count; i++)
-		if (is_asking(db->all[i]))
-			sadb_open_outbound(a, db->all[i]);
+	for (size_t left = db->work[SA_WAIT].count; left; left--) {
+		struct sa *sa = sadb_unqueue(db, SA_WAIT);
+
+		if (is_asking(sa))
+			sadb_open_outbound(a, sa);
+		if (is_waiting(sa))
+			sadb_queue(db, sa, SA_WAIT);
+	}
 	ask(a);
 }
 
@@ -241,11 +254,16 @@ static bool is_spent(const struct agent *a, const struct sa *sa)
 
 void sadb_find_spent(struct agent *a)
 {
-	for (size_t i = 0; i < a->sadb->count; i++) {
-		struct sa *sa = a->sadb->all[i];
+	struct sadb *db = a->sadb;
 
-		if (sa->outbound && sa->present && sa->recorded && is_spent(a, sa))
-			sadb_want_rekey(a, sa);
+	for (size_t left = db->work[SA_SPENT].count; left; left--) {
+		struct sa *sa = sadb_unqueue(db, SA_SPENT);
+
+		if (!sa->present || !sa->recorded || !is_spent(a, sa))
+			continue;
+		/* Whoever leads next asks too. */
+		sadb_queue(db, sa, SA_SPENT);
+		sadb_want_rekey(a, sa);
 	}
 }
 
@@ -306,15 +324,10 @@ void sadb_heard(struct agent *a, size_t i, const struct announcement *m)
 
 bool sadb_is_silent(const struct agent *a, bool was_ready)
 {
-	const struct sadb *db = a->sadb;
+	const struct sa *sa = a->sadb ? a->sadb->work[SA_WAIT].first : NULL;
 
-	for (size_t i = 0; db && i < db->count; i++) {
-		const struct sa *sa = db->all[i];
-
-		/* A new SA of a member that forwards is asked for in a moment. */
-		if (sa->outbound && sa->present && !sa->recorded &&
-		    (sa->silent == REJOIN_UNPROVEN || (!was_ready && sa->silent != REJOIN_OPEN && sa->silent != REJOIN_NO_LANE)))
-			return true;
-	}
-	return false;
+	/* A new SA of a member that forwards is asked for in a moment. */
+	while (sa && !(is_waiting(sa) && (sa->silent == REJOIN_UNPROVEN || !was_ready)))
+		sa = sa->next[SA_WAIT];
+	return sa;
 }

@@ -74,9 +74,9 @@ void sync_send(struct agent *a, struct announcement *m)
 
 static void send_rounds(struct agent *a, bool page)
 {
-	struct announcement m = { .kind = ESL_WIRE_ROUNDS };
+	struct announcement m;
 
-	m.count = sadb_collect(a, m.rounds, page);
+	sadb_collect(a, &m, page);
 	sync_send(a, &m);
 }
 
@@ -145,7 +145,7 @@ void sync_announce(struct agent *a)
 static void take_rounds(struct agent *a, const struct announcement *m)
 {
 	for (size_t n = 0; n < m->count; n++) {
-		if (sadb_announced(a, m->sender, &m->rounds[n]) != -EPROTO || a->plan_conflict)
+		if (sadb_announced(a, m->sender, &m->rounds[n], m->flags & ESL_WIRE_WANTED) != -EPROTO || a->plan_conflict)
 			continue;
 		a->plan_conflict = true;
 		say(LOG_ERR, "member %u uses other lanes on SA 0x%08x", m->sender, m->rounds[n].key.spi);

@@ -33,6 +33,7 @@
 #define ESL_WIRE_CHANGING 0x04		/* the sender asks for all tops */
 #define ESL_WIRE_SWITCHING 0x08		/* the sender has begun to switch to the table of plan */
 #define ESL_WIRE_STOPPED 0x10		/* active: these tops are the last by the table before it, in pages */
+#define ESL_WIRE_WANTED 0x20		/* rounds: not all of these are acknowledged by enough: all are to be, again */
 
 enum esl_wire_kind {
 	ESL_WIRE_ROUNDS,	/* esl_wire_entry: outbound SAs */

@@ -145,7 +145,7 @@ void rejoins_heard(struct sim *s, struct member *m, __u32 from, const struct tid
 						    .heard = t->part[n].heard[m->id],
 						    .sources = t->part[n].sources };
 			if (t->part[n].started)
-				rejoin_announced(&a->rejoin, from, t->part[n].round, k->recorded);
+				rejoin_announced(&a->rejoin, from, t->part[n].round, k->recorded, true);
 		}
 		/* It knew another life of this member's: what it says is of that one. */
 		if (t->life_of[m->id] != m->kernel.state)

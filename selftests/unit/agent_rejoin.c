@@ -124,12 +124,41 @@ Test(agent_rejoin, normal_running_waits_for_nobody)
 		     "the only member");
 }
 
+/* Thousands of idle SAs are announced again and again: who was told asks for no more. */
+Test(agent_rejoin, acknowledges_news_and_what_is_wanted)
+{
+	static const struct {
+		const char *name;
+		__u64 round;
+		bool recorded, wanted;
+		__u64 due;
+	} rows[] = {
+		{ "the first round", 0, true, false, 2 },
+		{ "known, and told", 0, true, false, 0 },
+		{ "known, but the word was lost", 0, true, true, 2 },
+		{ "a later one", 7, true, false, 2 },
+		{ "an earlier one, late", 3, true, false, 0 },
+		{ "a later one, without a record", 8, false, true, 0 },
+	};
+	struct rejoin_sa s = { .whole = true };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		s.due = 0;
+		rejoin_announced(&s, 1, rows[i].round, rows[i].recorded, rows[i].wanted);
+		cr_expect_eq(s.due, rows[i].due, "%s", rows[i].name);
+	}
+	/* Of which it tells when it has one. */
+	rejoin_recorded(&s, 100);
+	cr_expect_eq(s.due, 2);
+	cr_expect_eq(s.heard[1], 9);
+}
+
 /* Who has no record does not acknowledge: it would forget. */
 Test(agent_rejoin, acknowledges_what_it_keeps)
 {
 	struct rejoin_sa s = { .whole = true };
 
-	rejoin_announced(&s, 1, 41, false);
+	rejoin_announced(&s, 1, 41, false, true);
 	cr_expect_eq(s.due, 0);
 	cr_expect(!rejoin_answer(&s, 1, false, 0, 7).complete);
 	cr_expect_eq(rejoin_answer(&s, 2, false, 0, 7).sources, 2, "heard of from member 1");
@@ -177,7 +206,8 @@ static void announce(struct run *r)
 {
 	for (__u32 i = 1; i < r->count; i++)
 		if ((r->recorded || r->held) && reaches(r, i))
-			rejoin_announced(&r->other[i].s, 0, r->round, r->other[i].recorded);
+			rejoin_announced(&r->other[i].s, 0, r->round, r->other[i].recorded,
+					 !rejoin_is_acknowledged(&r->s, &r->rule, r->round));
 }
 
 static void acknowledge(struct run *r)
