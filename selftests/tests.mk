@@ -44,8 +44,8 @@ $(B)/bench/bench: $(call obj,$(BENCH_SRC) $(WORLD_SRC))
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 # The SAs of an agent, as they are linked into it, between real maps and an XFRM in memory.
-SCALE_SRC := $(wildcard selftests/scale/*.c) $(wildcard agent/sadb*.c) agent/settings.c agent/lanes.c \
-	     agent/switching.c agent/takeover.c loader/conf_table.c loader/guards.c
+SCALE_SRC := $(wildcard selftests/scale/*.c) $(wildcard agent/sadb*.c) agent/probe.c agent/settings.c $(PURE_SRC) \
+	     loader/conf_table.c loader/guards.c
 SCALE_WRAP := bpf_map_lookup_elem bpf_map_update_elem bpf_map_delete_elem bpf_map_lookup_batch
 $(T)/scale: $(call obj,$(SCALE_SRC))
 	$(say) LINK $@

@@ -15,6 +15,9 @@
 #define SPI_OUT 0x10000U
 #define SPI_IN 0x20000U
 #define AT_ONCE 32		/* of xfrm_counters.c */
+#define TIMERS_MAX 8
+#define PROBE_CALLS 6		/* of probe_send.c */
+#define PROBES_MAX 64		/* more than one turn sends */
 
 struct asked asked;
 __u64 clock_ns = 1000 * MS;
@@ -22,6 +25,17 @@ __u64 clock_ns = 1000 * MS;
 static struct kernel_sa kernel[2][PAIRS_MAX];	/* by direction: 1 is out */
 static __u64 passed[PAIRS_MAX];
 static __u32 pair_count;
+
+static struct agent *agent;
+static xfrm_handler on_sa;
+static struct {
+	sd_event_source *source;
+	sd_event_time_handler_t handler;
+	__u64 at_ns;
+} timers[TIMERS_MAX];
+static size_t timer_count;
+static struct esl_event probes[PROBES_MAX];
+static size_t probe_count;
 
 static void die(const char *what)
 {
@@ -36,20 +50,37 @@ struct esl_sa_key edges_key(__u32 i, bool outbound)
 				    .protocol = ESL_IPPROTO_ESP };
 }
 
-void edges_fill(__u32 pairs)
+static void make(__u32 from, __u32 pairs)
 {
 	pair_count = pairs;
-	memset(passed, 0, sizeof(passed));
 	for (int out = 0; out < 2; out++)
-		for (__u32 i = 0; i < pairs; i++)
+		for (__u32 i = from; i < pairs; i++)
 			kernel[out][i] = (struct kernel_sa){
 				.key = edges_key(i, out),
 				.saddr = esl_addr_from_ipv4(esl_htonl(out ? CLUSTER : PEER)),
 				.family = AF_INET,
 				.esn = true,
 				.has_esn_state = true,
+				.has_salt = true,
+				.key_print = 1 + 2 * i + (__u64)out,
 				.replay_window = 1024,
 			};
+}
+
+void edges_fill(__u32 pairs)
+{
+	memset(passed, 0, sizeof(passed));
+	make(0, pairs);
+}
+
+void edges_add(__u32 more)
+{
+	__u32 from = pair_count;
+
+	make(from, from + more);
+	for (int out = 0; out < 2; out++)
+		for (__u32 i = from; i < pair_count; i++)
+			on_sa(agent, XFRM_PRESENT, &kernel[out][i]);
 }
 
 __u64 *edges_oseq(__u32 i)
@@ -110,6 +141,26 @@ int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq)
 	return k ? 0 : -ESRCH;
 }
 
+int xfrm_expire(struct xfrm *x, const struct kernel_sa *sa)
+{
+	(void)x, (void)sa;
+	asked.calls++;
+	return 0;
+}
+
+int xfrm_redraw(struct xfrm *x, const struct kernel_sa *sa)
+{
+	(void)x, (void)sa;
+	die("an SA installed anew");
+	return -EIO;
+}
+
+int xfrm_print_key(const void *key, size_t size)
+{
+	(void)key, (void)size;
+	return 0;
+}
+
 int xfrm_list(struct xfrm *x, xfrm_handler handler, void *data)
 {
 	(void)x;
@@ -123,7 +174,8 @@ int xfrm_list(struct xfrm *x, xfrm_handler handler, void *data)
 
 int xfrm_open(struct xfrm *x, xfrm_handler handler, xfrm_policy_handler policy_handler, void *data)
 {
-	(void)x, (void)handler, (void)policy_handler, (void)data;
+	(void)x, (void)policy_handler, (void)data;
+	on_sa = handler;
 	return 0;
 }
 
@@ -167,8 +219,103 @@ void sync_announce(struct agent *a)
 
 void sync_send(struct agent *a, struct announcement *m)
 {
-	(void)a, (void)m;
+	(void)a;
 	asked.messages++;
+	others_take(m);
+}
+
+void edges_flush(struct agent *a, bool page)
+{
+	static struct announcement m;
+
+	while (page || a->sadb->dirty) {
+		sadb_collect(a, &m, page);
+		sync_send(a, &m);
+		page = false;
+	}
+}
+
+void sync_hello(struct agent *a)
+{
+	edges_flush(a, true);
+}
+
+/* XFRM takes a number, and the guard tells the salt under which it left and drops it. */
+int probe_send(const struct kernel_sa *sa)
+{
+	struct kernel_sa *k = find(sa);
+	const struct sa *known = sadb_find(agent->sadb, &sa->key);
+
+	asked.calls += PROBE_CALLS;
+	if (!k || !known || probe_count == PROBES_MAX)
+		return -EAGAIN;
+	k->oseq++;
+	probes[probe_count++] = (struct esl_event){ .kind = ESL_EVENT_SALT,
+						    .index = known->index,
+						    .seq = k->key_print * 0x9e3779b97f4a7c15ULL };
+	return 0;
+}
+
+int loop_timer(struct agent *a, sd_event_source **ret, __u64 in_ns, sd_event_time_handler_t handler)
+{
+	int err = timer_count < TIMERS_MAX ?
+			  sd_event_add_time_relative(a->event, ret, CLOCK_MONOTONIC, 0, 0, handler, a) :
+			  -ENOSPC;
+
+	if (err < 0)
+		return err;
+	timers[timer_count].source = *ret;
+	timers[timer_count].handler = handler;
+	timers[timer_count++].at_ns = clock_ns + in_ns;
+	return 0;
+}
+
+int loop_again(sd_event_source *source, __u64 in_ns)
+{
+	for (size_t i = 0; i < timer_count; i++)
+		if (timers[i].source == source)
+			timers[i].at_ns = clock_ns + in_ns;
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* What is ready without the clock. */
+static void turn(struct agent *a)
+{
+	for (size_t i = 0; i < probe_count; i++)
+		sadb_on_guard_event(a, &probes[i]);
+	probe_count = 0;
+	others_answer(a);
+	if (a->sadb->work[SA_STEP].count)
+		sadb_on_step(a->sadb->step, a);
+	edges_flush(a, false);
+}
+
+void edges_run(struct agent *a, __u64 for_ns)
+{
+	__u64 until = clock_ns + for_ns;
+	size_t first;
+
+	do {
+		turn(a);
+		first = timer_count;
+		for (size_t i = 0; i < timer_count; i++) {
+			int enabled = SD_EVENT_OFF;
+
+			sd_event_source_get_enabled(timers[i].source, &enabled);
+			if (enabled != SD_EVENT_OFF && timers[i].at_ns <= until &&
+			    (first == timer_count || timers[i].at_ns < timers[first].at_ns))
+				first = i;
+		}
+		if (first == timer_count)
+			continue;
+		if (timers[first].at_ns > clock_ns)
+			clock_ns = timers[first].at_ns;
+		sd_event_source_set_enabled(timers[first].source, SD_EVENT_OFF);
+		timers[first].handler(timers[first].source, 0, a);
+	} while (first < timer_count);
+	clock_ns = until;
+	for (size_t i = 0; i < a->sync.count; i++)
+		a->sync.heard[i].heard_ns = clock_ns;
 }
 
 bool sync_windows_differ(const struct agent *a)
@@ -211,7 +358,20 @@ void edges_agent(struct agent *a)
 	a->conf.lanes = (struct esl_lanes){ .lanes = 3, .block_shift = 6 };
 	a->conf.side[ESL_OUTSIDE].cluster_addr = esl_htonl(CLUSTER);
 	a->conf.peer_window = 1024;
+	a->conf.heartbeat_ms = 20;
+	a->conf.member_count = MEMBERS;
+	for (__u32 id = 1; id < MEMBERS; id++) {
+		a->conf.members[id].id = id;
+		a->sync.others[a->sync.count].id = id;
+		a->sync.heard[a->sync.count++] =
+			(struct join_member){ .id = id, .heard_ns = clock_ns, .equal = true, .ready = true };
+	}
 	a->join.joined = true;
+	a->why = WHY_READY;
+	a->leader = true;
+	agent = a;
+	timer_count = probe_count = 0;
+	config = (struct esl_config){};
 	p->config = &config;
 	p->sa_in = map(BPF_MAP_TYPE_HASH, sizeof(struct esl_sa_key), sizeof(struct esl_sa_in), ESL_SA_MAX, 0);
 	p->sa_out = map(BPF_MAP_TYPE_HASH, sizeof(struct esl_sa_key), sizeof(struct esl_sa_out), ESL_SA_MAX, 0);
@@ -219,8 +379,10 @@ void edges_agent(struct agent *a)
 	p->guard_fd = map(BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct esl_guard), ESL_SA_MAX, BPF_F_MMAPABLE);
 	p->events = map(BPF_MAP_TYPE_RINGBUF, 0, 0, ESL_EVENTS_BYTES, 0);
 	p->guards = esl_guards_open(p->guard_fd);
-	if (!p->guards || sd_event_new(&a->event) < 0 || sadb_start(a, error))
+	if (!p->guards || sd_event_new(&a->event) < 0 || probe_start(a) || sadb_start(a, error))
 		die(error[0] ? error : "an agent");
+	/* From now on all forward, and what comes is new. */
+	a->membership.active.members = (1ULL << MEMBERS) - 1;
 }
 
 void edges_pass(struct agent *a, __u32 i, __u64 packets)

@@ -11,6 +11,7 @@
 
 #define MS 1000000ULL
 #define PAIRS_MAX 8192
+#define MEMBERS 3		/* this one is member 0, and leads */
 
 /* What the agent asked for, since the counts were last cleared. */
 struct asked {
@@ -25,14 +26,26 @@ extern __u64 clock_ns;
 
 /* pairs SAs each way in the kernel, none used; none of them known to the agent. */
 void edges_fill(__u32 pairs);
+/* So many more pairs: XFRM tells the agent. */
+void edges_add(__u32 more);
 /* The kernel's own counters; outbound: the last number assigned, inbound: the top. */
 __u64 *edges_oseq(__u32 i);
 __u64 *edges_seq(__u32 i);
 struct esl_sa_key edges_key(__u32 i, bool outbound);
 
-/* An agent of member 0 of three, with maps of its own and the SAs of the kernel. */
+/* An agent of member 0, with maps of its own and the SAs of the kernel. */
 void edges_agent(struct agent *a);
+/* As sync.c does it: messages of rounds until none waits; with page, at least one. */
+void edges_flush(struct agent *a, bool page);
+/* The clock moves on, and what waits for it, for the others or for a turn of the loop is done. */
+void edges_run(struct agent *a, __u64 for_ns);
 /* The program let packets more pass on inbound SA i. */
 void edges_pass(struct agent *a, __u32 i, __u64 packets);
+
+/* The others answer what this member sends, each like the two in step with it that they are:
+ * none knows more of its SAs than it told them. */
+void others_take(const struct announcement *m);
+/* It comes in. */
+void others_answer(struct agent *a);
 
 #endif

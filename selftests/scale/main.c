@@ -19,7 +19,9 @@
 #define ROUNDS 10		/* of 100 ms: one second */
 #define SECONDS 5		/* the cheapest counts: other processes only make it dearer */
 #define RATE 5000		/* packets a second, each way */
-#define MEMBERS 3
+#define SLICES 10		/* of a round: members tell each other of jumps meanwhile */
+#define NEW_PAIRS 100
+#define SETTLE_ROUNDS 300	/* of 100 ms, until all SAs are in use; it waits for none */
 
 struct world {
 	const char *name;
@@ -62,19 +64,7 @@ static void judge(const char *world, const char *what, double is, double most, c
 	bad += !fine;
 }
 
-/* As sync.c does it: messages of rounds until none waits. */
-static void flush(struct agent *a, bool page)
-{
-	static struct announcement m;
-
-	do {
-		m.count = sadb_collect(a, m.rounds, page);
-		sync_send(a, &m);
-		page = false;
-	} while (a->sadb->dirty);
-}
-
-/* Outbound SA i sends count numbers; at half of its block it jumps, and the others come along. */
+/* Outbound SA i sends count numbers; at half of its block it jumps, and tells the others. */
 static void send_out(struct agent *a, __u32 i, __u64 count, struct cost *c)
 {
 	struct esl_sa_key key = edges_key(i, true);
@@ -82,7 +72,6 @@ static void send_out(struct agent *a, __u32 i, __u64 count, struct cost *c)
 	struct esl_guard *g = guard_of(a, sa);
 	__u64 half = esl_lane_first(&sa->lanes.plan, sa->lanes.round, 0) + esl_block_size(&sa->lanes.plan) / 2;
 	struct esl_event e = { .kind = ESL_EVENT_HALF, .index = sa->index };
-	struct announced_round r;
 	double before;
 	bool event;
 
@@ -97,12 +86,8 @@ static void send_out(struct agent *a, __u32 i, __u64 count, struct cost *c)
 	sadb_on_guard_event(a, &e);
 	c->jump_s += cpu_s() - before;
 	c->jumps++;
-	r = (struct announced_round){ key, sa->lanes.plan, sa->lanes.round };
 	before = cpu_s();
-	for (int n = 1; n < MEMBERS; n++)
-		sadb_announced(a, &r);
-	sadb_on_step(a->sadb->step, a);
-	flush(a, false);
+	edges_flush(a, false);
 	c->s += cpu_s() - before;
 }
 
@@ -121,14 +106,16 @@ static void second(struct agent *a, const struct world *w, struct cost *c)
 			*edges_seq(i) += each * MEMBERS;
 		}
 		asked = keep;
-		for (__u32 i = 0; i < w->active && w->active; i++, due += RATE / ROUNDS / MEMBERS)
-			send_out(a, i, (due + RATE / ROUNDS / MEMBERS) / w->active - due / w->active, c);
-		clock_ns += 100 * MS;
+		for (__u32 slice = 0, i = 0; slice < SLICES; slice++) {
+			for (; i < w->active * (slice + 1) / SLICES; i++, due += RATE / ROUNDS / MEMBERS)
+				send_out(a, i, (due + RATE / ROUNDS / MEMBERS) / w->active - due / w->active, c);
+			before = cpu_s();
+			edges_run(a, 100 * MS / SLICES);
+			c->s += cpu_s() - before;
+		}
 		before = cpu_s();
-		sadb_find_senders(a);
-		flush(a, true);
-		sadb_tell_active(a);
-		sadb_clear_floors(a);
+		sadb_hello(a);
+		edges_run(a, 0);
 		c->s += cpu_s() - before;
 	}
 }
@@ -162,7 +149,7 @@ static __u32 left_behind(struct agent *a, const struct world *w)
 		struct announced_round r = { key, sa->lanes.plan, sa->lanes.round + 3 };
 
 		guard_of(a, sa)->passed++;
-		sadb_announced(a, &r);
+		sadb_announced(a, 1, &r, false);
 	}
 	for (int step = 0; step < 3; step++)
 		sadb_on_step(a->sadb->step, a);
@@ -172,6 +159,61 @@ static __u32 left_behind(struct agent *a, const struct world *w)
 		left += lane_is_behind(&sadb_find(a->sadb, &key)->lanes);
 	}
 	return left + a->sadb->work[SA_STEP].count;
+}
+
+/* SAs that may not be used yet. */
+static __u32 not_open(struct agent *a, __u32 pairs)
+{
+	__u32 count = 0;
+
+	for (__u32 i = 0; i < pairs; i++) {
+		struct esl_sa_key in = edges_key(i, false), out = edges_key(i, true);
+		const struct sa *sa = sadb_find(a->sadb, &out);
+
+		count += sadb_find(a->sadb, &in)->promote.state != PROMOTE_DONE;
+		count += !sa->recorded || !sa->lanes.started || sa->silent != REJOIN_OPEN ||
+			 sa->audit->book.state != SALT_CHECKED;
+	}
+	return count;
+}
+
+/* SAs that ask for work though nothing happens any more. */
+static size_t at_work(const struct agent *a)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < SA_WORKS; i++)
+		count += a->sadb->work[i].count;
+	return count;
+}
+
+static void settle(struct agent *a, const char *world, const char *what, __u32 pairs)
+{
+	double start = cpu_s();
+	char text[64];
+	int rounds = 0;
+
+	edges_run(a, 0);
+	for (; rounds < SETTLE_ROUNDS && (not_open(a, pairs) || at_work(a)); rounds++) {
+		sadb_hello(a);
+		edges_run(a, 100 * MS);
+	}
+	printf("%-24s %s: in use after %d00 ms, %.1f ms of CPU\n", world, what, rounds, (cpu_s() - start) * 1e3);
+	snprintf(text, sizeof(text), "%s: not in use", what);
+	judge(world, text, not_open(a, pairs), 0, "SAs");
+	snprintf(text, sizeof(text), "%s: at work for ever", what);
+	judge(world, text, (double)at_work(a), 0, "SAs");
+}
+
+/* Some come while thousands are there, and the others have them too. */
+static void add(struct agent *a, const struct world *w)
+{
+	double start = cpu_s();
+
+	edges_add(NEW_PAIRS);
+	printf("%-24s new: %d pairs came, %.1f ms of CPU\n", w->name, NEW_PAIRS, (cpu_s() - start) * 1e3);
+	settle(a, w->name, "new", w->pairs + NEW_PAIRS);
+	judge(w->name, "new: not shared", NEW_PAIRS - (double)a->sadb->promoted, 0, "SAs");
 }
 
 static double rss_mib(void)
@@ -201,13 +243,14 @@ static void look_at(const struct world *w)
 {
 	struct cost least = { .s = 1e9 };
 	static struct agent a;
-	double start = cpu_s();
+	double start;
 
 	memset(&a, 0, sizeof(a));
 	edges_fill(w->pairs);
+	start = cpu_s();
 	edges_agent(&a);
-	flush(&a, false);
 	printf("%-24s started: %.1f ms of CPU\n", w->name, (cpu_s() - start) * 1e3);
+	settle(&a, w->name, "start", w->pairs);
 	/* What was there before is settled, and SAs do not jump all at once. */
 	for (int i = 0; i < 2; i++)
 		second(&a, &(struct world){ .active = 0 }, &(struct cost){});
@@ -232,11 +275,13 @@ static void look_at(const struct world *w)
 		judge(w->name, "CPU of a jump", least.jump_s / (double)least.jumps * 1e6, 20, "us");
 	judge(w->name, "tops the kernel has not", wrong_tops(&a, w), 0, "SAs");
 	judge(w->name, "left behind", left_behind(&a, w), 0, "SAs");
-	flush(&a, false);
+	edges_flush(&a, false);
 	judge(w->name, "rounds not announced", (double)(a.sadb->dirty + a.sadb->work[SA_ANNOUNCE].count), 0, "SAs");
 	judge(w->name, "memory", rss_mib(), 64, "MiB");
 	take_over(&a, w);
+	add(&a, w);
 	sadb_stop(&a);
+	probe_stop(&a);
 	sd_event_unref(a.event);
 	esl_guards_close(a.pins.guards);
 }
@@ -247,6 +292,8 @@ int main(void)
 		fprintf(stderr, "scale: must be root: it makes maps\n");
 		return 1;
 	}
+	printf("an SA takes %zu bytes, %zu of them for rejoin; the audit of an outbound one %zu\n", sizeof(struct sa),
+	       sizeof(struct rejoin_sa), sizeof(struct sa_audit));
 	for (size_t i = 0; i < sizeof(worlds) / sizeof(worlds[0]); i++)
 		look_at(&worlds[i]);
 	printf("scale: %d passed, %d failed\n", good, bad);
