@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <syslog.h>
 
 #define CLUSTER 0xc0000201U	/* 192.0.2.1 */
 #define PEER 0xc0000202U
@@ -145,6 +146,7 @@ int xfrm_expire(struct xfrm *x, const struct kernel_sa *sa)
 {
 	(void)x, (void)sa;
 	asked.calls++;
+	asked.rekeys++;
 	return 0;
 }
 
@@ -205,7 +207,8 @@ void say(int level, const char *format, ...)
 {
 	va_list args;
 
-	(void)level;
+	if (level > LOG_WARNING)
+		return;
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);

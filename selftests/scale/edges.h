@@ -19,6 +19,7 @@ struct asked {
 	__u64 counters;		/* SAs whose counter was read or written */
 	__u64 listed;		/* SAs of whole lists */
 	__u64 messages;		/* to each other member */
+	__u64 rekeys;		/* of the IKE daemon */
 };
 
 extern struct asked asked;

@@ -205,6 +205,23 @@ static void settle(struct agent *a, const char *world, const char *what, __u32 p
 	judge(world, text, (double)at_work(a), 0, "SAs");
 }
 
+/* An SA that is far ahead of what the others acknowledged is to be rekeyed, until they do. */
+static void spend(struct agent *a, const struct world *w)
+{
+	struct esl_sa_key key = edges_key(w->pairs - 1, true);
+	struct sa *sa = sadb_find(a->sadb, &key);
+	struct rejoin_rule rule = sadb_rule(a);
+	__u64 ahead = rejoin_allowance(&rule, &sa->lanes.plan, true) * 3 / 4;
+
+	sadb_announced(a, 1, &(struct announced_round){ key, sa->lanes.plan, sa->lanes.round + ahead }, false);
+	sadb_on_step(a->sadb->step, a);
+	asked = (struct asked){};
+	sadb_find_spent(a);
+	judge(w->name, "spent, and no rekey", 1 - (double)asked.rekeys, 0, "SAs");
+	settle(a, w->name, "spent", w->pairs);
+	judge(w->name, "rekeys of which none is due", (double)asked.rekeys - 1, 0, "SAs");
+}
+
 /* Some come while thousands are there, and the others have them too. */
 static void add(struct agent *a, const struct world *w)
 {
@@ -279,6 +296,7 @@ static void look_at(const struct world *w)
 	judge(w->name, "rounds not announced", (double)(a.sadb->dirty + a.sadb->work[SA_ANNOUNCE].count), 0, "SAs");
 	judge(w->name, "memory", rss_mib(), 64, "MiB");
 	take_over(&a, w);
+	spend(&a, w);
 	add(&a, w);
 	sadb_stop(&a);
 	probe_stop(&a);
