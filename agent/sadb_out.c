@@ -218,11 +218,11 @@ void sadb_open_outbound(struct agent *a, struct sa *sa)
 		say_silent(sa, REJOIN_NO_LANE);
 		return;
 	}
-	if (sa->recorded)
+	if (sa->recorded) {
 		round = lane_round_beyond(&sa->lanes, assigned(a, sa));
-	else if (choose_round(a, sa, &round))
+	} else if (choose_round(a, sa, &round)) {
 		err = record_outbound(a, sa, round);
-	else {
+	} else {
 		sadb_queue(a->sadb, sa, SA_WAIT);
 		return;
 	}
