@@ -54,6 +54,26 @@ static bool key_valid(const struct esl_sa_key *key)
 	return key->spi && (key->protocol == ESL_IPPROTO_ESP || key->protocol == ESL_IPPROTO_AH);
 }
 
+/* Every entry of an SA begins with these two fields; its protocol's place differs. */
+static void put_key(const struct esl_sa_key *key, __u8 *buf)
+{
+	__be32 spi = htobe32(key->spi);
+
+	memcpy(buf, key->daddr.byte, sizeof(key->daddr));
+	memcpy(buf + sizeof(key->daddr), &spi, sizeof(spi));
+}
+
+static struct esl_sa_key decode_key(const __u8 *buf, __u8 protocol)
+{
+	struct esl_sa_key key = { .protocol = protocol };
+	__be32 spi;
+
+	memcpy(key.daddr.byte, buf, sizeof(key.daddr));
+	memcpy(&spi, buf + sizeof(key.daddr), sizeof(spi));
+	key.spi = be32toh(spi);
+	return key;
+}
+
 static void encode_mark(const struct switching_mark *m, __u8 *buf)
 {
 	struct esl_wire_mark mark = { .at = htobe32(m->at), .role = m->role };
@@ -65,37 +85,34 @@ static void encode_mark(const struct switching_mark *m, __u8 *buf)
 
 static void encode_promotion(const struct announced_promotion *p, __u8 *buf)
 {
-	struct esl_wire_promotion e = { .spi = htobe32(p->key.spi),
-					.protocol = (__u8)p->key.protocol,
+	struct esl_wire_promotion e = { .protocol = (__u8)p->key.protocol,
 					.state = (__u8)p->state,
 					.number = htobe64(p->number) };
 
-	memcpy(e.daddr, p->key.daddr.byte, sizeof(e.daddr));
 	memcpy(buf, &e, sizeof(e));
+	put_key(&p->key, buf);
 }
 
 static void encode_heard(const struct announced_heard *h, __u8 *buf)
 {
-	struct esl_wire_heard heard = { .spi = htobe32(h->key.spi),
-					.protocol = (__u8)h->key.protocol,
+	struct esl_wire_heard heard = { .protocol = (__u8)h->key.protocol,
 					.member = h->member,
 					.flags = h->flags,
 					.rounds = htobe64(h->rounds) };
 
-	memcpy(heard.daddr, h->key.daddr.byte, sizeof(heard.daddr));
 	memcpy(buf, &heard, sizeof(heard));
+	put_key(&h->key, buf);
 }
 
 static void encode_salt(const struct announced_salt *s, __u8 *buf)
 {
-	struct esl_wire_salt salt = { .spi = htobe32(s->key.spi),
-				      .protocol = (__u8)s->key.protocol,
+	struct esl_wire_salt salt = { .protocol = (__u8)s->key.protocol,
 				      .member = s->member,
 				      .what = (__u8)s->what,
 				      .salt = htobe64(s->salt) };
 
-	memcpy(salt.daddr, s->key.daddr.byte, sizeof(salt.daddr));
 	memcpy(buf, &salt, sizeof(salt));
+	put_key(&s->key, buf);
 }
 
 static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
@@ -108,22 +125,20 @@ static void encode_entry(const struct announcement *a, size_t i, __u8 *buf)
 
 	switch (a->kind) {
 	case ESL_WIRE_ROUNDS:
-		entry = (struct esl_wire_entry){ .spi = htobe32(r->key.spi),
-						 .lanes = htobe16(r->lanes.lanes),
+		entry = (struct esl_wire_entry){ .lanes = htobe16(r->lanes.lanes),
 						 .block_shift = r->lanes.block_shift,
 						 .protocol = (__u8)r->key.protocol,
 						 .round = htobe64(r->round) };
-		memcpy(entry.daddr, r->key.daddr.byte, sizeof(entry.daddr));
 		memcpy(buf, &entry, sizeof(entry));
+		put_key(&r->key, buf);
 		break;
 	case ESL_WIRE_TOPS:
 	case ESL_WIRE_ACTIVE:
 	case ESL_WIRE_NUMBERS:
-		top = (struct esl_wire_top){ .spi = htobe32(t->key.spi),
-					     .protocol = (__u8)t->key.protocol,
+		top = (struct esl_wire_top){ .protocol = (__u8)t->key.protocol,
 					     .top = htobe64(t->top) };
-		memcpy(top.daddr, t->key.daddr.byte, sizeof(top.daddr));
 		memcpy(buf, &top, sizeof(top));
+		put_key(&t->key, buf);
 		break;
 	case ESL_WIRE_MARKS:
 		encode_mark(&a->marks[i], buf);
@@ -211,9 +226,7 @@ static bool decode_round(const __u8 *buf, struct announced_round *r)
 	struct esl_wire_entry e;
 
 	memcpy(&e, buf, sizeof(e));
-	memcpy(r->key.daddr.byte, e.daddr, sizeof(e.daddr));
-	r->key.spi = be32toh(e.spi);
-	r->key.protocol = e.protocol;
+	r->key = decode_key(buf, e.protocol);
 	r->lanes = (struct esl_lanes){ .lanes = be16toh(e.lanes), .block_shift = e.block_shift };
 	r->round = be64toh(e.round);
 	/* A round whose block would not fit into 64 bits is nobody's. */
@@ -226,9 +239,7 @@ static bool decode_top(const __u8 *buf, struct announced_top *t)
 	struct esl_wire_top e;
 
 	memcpy(&e, buf, sizeof(e));
-	memcpy(t->key.daddr.byte, e.daddr, sizeof(e.daddr));
-	t->key.spi = be32toh(e.spi);
-	t->key.protocol = e.protocol;
+	t->key = decode_key(buf, e.protocol);
 	t->top = be64toh(e.top);
 	return key_valid(&t->key);
 }
@@ -239,9 +250,7 @@ static bool decode_promotion(const __u8 *buf, struct announced_promotion *p)
 	struct esl_wire_promotion e;
 
 	memcpy(&e, buf, sizeof(e));
-	memcpy(p->key.daddr.byte, e.daddr, sizeof(e.daddr));
-	p->key.spi = be32toh(e.spi);
-	p->key.protocol = e.protocol;
+	p->key = decode_key(buf, e.protocol);
 	p->number = be64toh(e.number);
 	if (!key_valid(&p->key) || e.state >= ESL_PROMOTION_STATES)
 		return false;
@@ -257,9 +266,7 @@ static bool decode_heard(const __u8 *buf, struct announced_heard *h, __u64 membe
 	struct esl_wire_heard e;
 
 	memcpy(&e, buf, sizeof(e));
-	memcpy(h->key.daddr.byte, e.daddr, sizeof(e.daddr));
-	h->key.spi = be32toh(e.spi);
-	h->key.protocol = e.protocol;
+	h->key = decode_key(buf, e.protocol);
 	h->member = e.member;
 	h->flags = e.flags;
 	h->rounds = be64toh(e.rounds);
@@ -295,9 +302,7 @@ static bool decode_salt(const __u8 *buf, struct announced_salt *s, __u64 members
 	struct esl_wire_salt e;
 
 	memcpy(&e, buf, sizeof(e));
-	memcpy(s->key.daddr.byte, e.daddr, sizeof(e.daddr));
-	s->key.spi = be32toh(e.spi);
-	s->key.protocol = e.protocol;
+	s->key = decode_key(buf, e.protocol);
 	s->salt = be64toh(e.salt);
 	s->member = e.member;
 	s->what = e.what;

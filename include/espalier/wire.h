@@ -181,6 +181,11 @@ ESL_STATIC_ASSERT(offsetof(struct esl_wire_header, members) == 40, "wire header"
 ESL_STATIC_ASSERT(offsetof(struct esl_wire_header, weight) == 128, "wire header");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_entry) == 32, "wire entry");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_top) == sizeof(struct esl_wire_entry), "wire top");
+#define ESL_WIRE_KEY_FIRST(type) (offsetof(struct type, daddr) == 0 && offsetof(struct type, spi) == 16)
+ESL_STATIC_ASSERT(ESL_WIRE_KEY_FIRST(esl_wire_entry) && ESL_WIRE_KEY_FIRST(esl_wire_top) &&
+			  ESL_WIRE_KEY_FIRST(esl_wire_promotion) && ESL_WIRE_KEY_FIRST(esl_wire_heard) &&
+			  ESL_WIRE_KEY_FIRST(esl_wire_salt),
+		  "every entry of an SA begins with its address and SPI");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_promotion) == sizeof(struct esl_wire_entry), "wire promotion");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_heard) == sizeof(struct esl_wire_entry), "wire heard");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_salt) == sizeof(struct esl_wire_entry), "wire salt");
