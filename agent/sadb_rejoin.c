@@ -50,21 +50,24 @@ static void move(struct agent *a, struct sa *sa, const struct sa *from)
 	say(LOG_NOTICE, "SA 0x%08x goes on for another address of the peer", sa->key.spi);
 }
 
-/* Does a record for another address, of the same SPI, go by the same guard? */
-static bool is_shared(struct sadb *db, const struct sa *sa)
+/* A record for another address, of the same SPI, that goes by the same guard; or NULL. */
+static struct sa *sharer(struct sadb *db, const struct sa *sa)
 {
-	for (const struct sa *other = *sadb_chain(db, sa->key.spi); other; other = other->same_spi)
+	for (struct sa *other = *sadb_chain(db, sa->key.spi); other; other = other->same_spi)
 		if (other != sa && other->outbound && other->recorded && other->index == sa->index)
-			return true;
-	return false;
+			return other;
+	return NULL;
 }
 
 static void forget(struct agent *a, struct sa *sa)
 {
 	struct esl_lanes plan = sa->lanes.plan;
+	struct sa *other = sharer(a->sadb, sa);
 
 	bpf_map_delete_elem(a->pins.sa_out, &sa->key);
-	if (!is_shared(a->sadb, sa))
+	if (other)
+		a->sadb->out[sa->index] = other;
+	else
 		sadb_give_index(a->sadb, sa);
 	/* Members that do not know of the new key yet announce the plan of the old one. */
 	sa->lanes = (struct lane_state){ .plan = plan };
