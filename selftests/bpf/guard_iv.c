@@ -8,20 +8,12 @@
 
 #include "drive.h"
 #include "espalier.skel.h"
+#include "guard_frames.h"
 #include "guarded.h"
 
 #define SALT 0x8877665544332211ULL
 #define OTHER_SALT (SALT ^ 1ULL << 63)
 
-#define GO(r) { (__u32)TC_ACT_UNSPEC, ESL_##r }
-#define NOT_OURS { (__u32)TC_ACT_UNSPEC, NO_REASON }
-#define SHOT(r) { TC_ACT_SHOT, ESL_##r }
-
-#define V6 .type = ESL_ETHERTYPE_IPV6
-#define TO_PEER .dst = MAC_PEER, .src = MAC_OWN_OUT, .saddr = OUTSIDE_ADDR, .daddr = PEER
-#define ESP(n) TO_PEER, .protocol = ESL_IPPROTO_ESP, .spi = G_SPI, .seq = n, .payload = 40
-#define AH(n) TO_PEER, .protocol = ESL_IPPROTO_AH, .spi = G_SPI, .seq = n, .payload = 40
-#define NATT(n) TO_PEER, .protocol = ESL_IPPROTO_UDP, .sport = 4500, .dport = 4500, .natt = true, .spi = G_SPI, .seq = n, .payload = 40
 #define MORE 0x2000
 
 struct iv_row {
