@@ -341,7 +341,7 @@ static __always_inline int simple(struct xdp_md *ctx, struct frame *f)
 
 	if ((void *)(f->eth + 1) > f->end)
 		return 0;
-	/* Each side by code of its own. */
+	/* Each side by code of its own. Without a configuration no NIC is one. */
 	if (ifindex == c->port[ESL_OUTSIDE].ifindex)
 		return simple_side(ctx, f, ESL_OUTSIDE);
 	return ifindex == c->port[ESL_INSIDE].ifindex ? simple_side(ctx, f, ESL_INSIDE) : 0;

@@ -394,8 +394,7 @@ esl_inline int esl_decide(const struct esl_config *c, __u32 role, const struct e
 	return esl_by_owner(c, esl_owner_plain(c, t, role, p, tables), ESL_OWNED_PLAIN, ESL_FOREIGN_PLAIN);
 }
 
-/* Of the first eight bytes: version, header length, and what makes a fragment.
- */
+/* Of the first eight bytes: version, header length, and what makes a fragment. */
 #define ESL_SIMPLE_IPV4 0xff3f0000000000ffULL
 
 /* Is this a whole packet that has all the words of the hash, without options or
