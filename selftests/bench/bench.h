@@ -34,7 +34,7 @@ struct bench_case {
 /*
  * The limits are nanoseconds of a core on which a bare drop takes 27 to 30 of
  * them.  Where it takes longer, clock or caches are not the run's own, and the
- * same work is not the same time.
+ * same work takes more time: a limit that is missed there says nothing.
  */
 #define BENCH_DROP_NS_MAX 30.0
 
