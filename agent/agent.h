@@ -119,6 +119,7 @@ struct segment {
 struct networks {
 	int epoll;		/* -1: none */
 	bool segments_wake;	/* what comes over a segment is read at once */
+	__u64 taken_ns;		/* when the segments were last read */
 };
 
 /* Of plan.c: the newest plan, and how far this member has come. */
@@ -227,6 +228,7 @@ void agent_ran(struct agent *a);
 
 /* sd-event with the accuracy that a deadline needs: 0 would mean 250 ms. */
 int loop_timer(struct agent *a, sd_event_source **ret, __u64 in_ns, sd_event_time_handler_t handler);
+/* From now on, not from when the loop woke up; never sooner. */
 int loop_again(sd_event_source *source, __u64 in_ns);
 int loop_io(struct agent *a, int fd, sd_event_io_handler_t handler, int64_t priority, void *data);
 
@@ -272,7 +274,7 @@ void segments_send(struct agent *a, const void *datagram, size_t size);
 /* Hear what comes to the sockets of sync and segments; those stay theirs. */
 int networks_start(struct agent *a, char error[ESL_ERROR_MAX]);
 void networks_stop(struct agent *a);
-/* A heartbeat is due: what has come before is to count. */
+/* A heartbeat is due: what came over a segment and waits for an interval is to count. */
 void networks_beat(struct agent *a);
 
 /* The leader's plan, or its phase, is another one: begin it. */

@@ -58,8 +58,12 @@ int loop_timer(struct agent *a, sd_event_source **ret, __u64 in_ns, sd_event_tim
 
 int loop_again(sd_event_source *source, __u64 in_ns)
 {
-	int err = sd_event_source_set_time_relative(source, in_ns / 1000);
+	struct timespec t;
+	int err;
 
+	/* sd-event's own relative times begin when the loop woke up: too early, and then once more for nothing. */
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	err = sd_event_source_set_time(source, (__u64)t.tv_sec * 1000000 + ((__u64)t.tv_nsec + in_ns + 999) / 1000);
 	return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 

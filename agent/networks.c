@@ -5,9 +5,10 @@
  * more than to read.
  *
  * Where the sync network brings the heartbeats of all members, the copies on the
- * segments are news to nobody: they wait for the next one to be sent or heard.  A
- * member that the sync network did not bring for one and a half intervals ends
- * that, so what comes over the segments alone is late once, by one interval at most.
+ * segments are news to nobody: they wait for the next one that it brings, or for a
+ * beat an interval later.  A member that the sync network did not bring for one and
+ * a half intervals ends that, so what comes over the segments alone is late once, by
+ * one interval at most.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ static void take_all(struct agent *a, int fd, struct segment *segment)
 
 static void take_segments(struct agent *a)
 {
+	a->networks.taken_ns = agent_now();
 	for (int role = 0; role < ESL_ROLES; role++)
 		take_all(a, a->segment[role].fd, &a->segment[role]);
 }
@@ -70,7 +72,7 @@ static void look(struct agent *a)
 
 void networks_beat(struct agent *a)
 {
-	if (!a->networks.segments_wake)
+	if (!a->networks.segments_wake && agent_now() - a->networks.taken_ns >= a->conf.heartbeat_ms * NS_PER_MS)
 		take_segments(a);
 	look(a);
 }
