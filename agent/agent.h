@@ -31,6 +31,7 @@
  *     policy.c      the policies of the kernel and their map
  *     xfrm*.c       XFRM netlink
  *     sync.c        datagrams between members
+ *     cast.c        their sockets: to all, or to each; reach.h: pure
  *     segments.c    the same over the inside and outside segment
  *     networks.c    what comes over any of the three
  *     secure.c      what sync.c has of seal and channel
@@ -55,6 +56,7 @@
 #include "join.h"
 #include "membership.h"
 #include "pages.h"
+#include "reach.h"
 #include "settings.h"
 #include "wire.h"
 #include "xfrm.h"
@@ -88,12 +90,15 @@ struct other {
 	char difference[64];	/* which value of its configuration differs */
 	__u64 received;		/* announcements */
 	__u64 network_ns;	/* when anything last came over the sync network */
+	struct reach reach;
 	enum channel_end told;	/* of its channel, in the log */
 };
 
 struct sync {
-	int fd;
+	int fd;				/* what is sent, and what is sent to this member */
+	int group_fd;			/* what is sent to the group; -1: it is not used */
 	struct sockaddr_in address;	/* this member's */
+	struct sockaddr_in group;
 	struct seal *seal;
 	struct channel *channel;
 	bool cut;			/* it does not reach a member that lives */
@@ -119,7 +124,6 @@ struct segment {
 struct networks {
 	int epoll;		/* -1: none */
 	bool segments_wake;	/* what comes over a segment is read at once */
-	__u64 taken_ns;		/* when the segments were last read */
 };
 
 /* Of plan.c: the newest plan, and how far this member has come. */
@@ -247,9 +251,9 @@ void sync_hello(struct agent *a);
 /* Send size bytes, at most ESL_SEAL_PAYLOAD_MAX, sealed, to all others. */
 enum sync_reach { SYNC_NETWORK, SYNC_EVERYWHERE };
 void sync_cast(struct agent *a, enum esl_seal_type type, const void *payload, size_t size, enum sync_reach reach);
-/* A datagram came, over the sync network or a segment. */
-/* Returns whether it is of a member: authentic, and not from an earlier time. */
-bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, bool network);
+/* A datagram came.  Returns whether it is of a member: authentic, and not from an earlier time. */
+enum sync_way { SYNC_BY_SEGMENT, SYNC_BY_ADDRESS, SYNC_BY_GROUP };
+bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, enum sync_way way);
 /* Look whether the sync network reaches those that live. */
 void sync_look(struct agent *a);
 /* Send m, of which the caller fills kind and entries, to all others. */
@@ -267,6 +271,14 @@ void secure_reload(struct agent *a);
 /* A datagram with this header was refused as of an unknown boot. */
 void secure_doubt(struct agent *a, const struct sealed_header *h);
 
+/* Open the sockets of a->sync.address, and of the group where there is one and it can be used. */
+int cast_start(struct agent *a, char error[ESL_ERROR_MAX]);
+void cast_stop(struct agent *a);
+/* To all others, over the sync network. */
+void cast_send(struct agent *a, void *datagram, size_t size);
+/* Is there a member that is heard, but not by the group? */
+bool cast_is_deaf(const struct agent *a);
+
 int segments_start(struct agent *a, char error[ESL_ERROR_MAX]);
 void segments_stop(struct agent *a);
 void segments_send(struct agent *a, const void *datagram, size_t size);
@@ -274,7 +286,7 @@ void segments_send(struct agent *a, const void *datagram, size_t size);
 /* Hear what comes to the sockets of sync and segments; those stay theirs. */
 int networks_start(struct agent *a, char error[ESL_ERROR_MAX]);
 void networks_stop(struct agent *a);
-/* A heartbeat is due: what came over a segment and waits for an interval is to count. */
+/* A heartbeat is due: what came over the segments alone is to count. */
 void networks_beat(struct agent *a);
 
 /* The leader's plan, or its phase, is another one: begin it. */

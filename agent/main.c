@@ -360,7 +360,7 @@ int main(int argc, char **argv)
 		"The agent of an Espalier member: runs in the foreground, after 'espalier load'.",
 		NULL, NULL, NULL
 	};
-	static struct agent a = { .sync = { .fd = -1 }, .networks = { .epoll = -1 }, .path = "/etc/espalier/espalier.conf" };
+	static struct agent a = { .sync = { .fd = -1, .group_fd = -1 }, .networks = { .epoll = -1 }, .path = "/etc/espalier/espalier.conf" };
 	char error[ESL_ERROR_MAX] = "";
 	int lock, err;
 

@@ -170,8 +170,11 @@ static bool act(struct agent *a, const struct cluster_actions *todo)
 	lead(a);
 	if (todo->plan)
 		plan_begin(a, cluster_plan(&m->cluster));
-	if (todo->send)
+	m->owes |= todo->send;
+	if (m->owes && !m->gathers) {
+		m->owes = false;
 		send_heartbeat(a);
+	}
 	return table || todo->plan;
 }
 
@@ -247,6 +250,15 @@ void membership_heard(struct agent *a, size_t i, __u64 boot, const __u8 *payload
 	follow(a, &todo);
 }
 
+void membership_gather(struct agent *a, void (*read)(struct agent *a))
+{
+	a->membership.gathers = true;
+	read(a);
+	a->membership.gathers = false;
+	if (a->membership.owes)
+		membership_tick(a);
+}
+
 static int on_due(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct agent *a = data;
@@ -255,7 +267,7 @@ static int on_due(sd_event_source *source, uint64_t usec, void *data)
 	/* It is off now. */
 	a->membership.wake_ns = 0;
 	agent_ran(a);
-	networks_beat(a);
+	membership_gather(a, networks_beat);
 	agent_decide(a);
 	membership_tick(a);
 	return 0;

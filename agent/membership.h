@@ -18,6 +18,8 @@ struct membership {
 	struct cluster cluster;
 	sd_event_source *timer;
 	__u64 wake_ns;			/* when it is set to go off; 0: it is off */
+	bool gathers;			/* what came is being read: */
+	bool owes;			/* a heartbeat was due meanwhile */
 	bool leaving;			/* asked to stop: slots are given away first */
 	__u64 leave_ns;			/* since then */
 	struct slot_table active;	/* as the program has it */
@@ -42,6 +44,9 @@ void membership_tick(struct agent *a);
 
 /* An opened heartbeat of other member i. */
 void membership_heard(struct agent *a, size_t i, __u64 boot, const __u8 *payload, size_t size);
+
+/* Read what has come by read(); a heartbeat that falls due meanwhile is sent after it, and echoes all of it. */
+void membership_gather(struct agent *a, void (*read)(struct agent *a));
 
 /* Give the slots away, then end the loop. */
 void membership_leave(struct agent *a);

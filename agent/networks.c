@@ -5,10 +5,10 @@
  * more than to read.
  *
  * Where the sync network brings the heartbeats of all members, the copies on the
- * segments are news to nobody: they wait for the next one that it brings, or for a
- * beat an interval later.  A member that the sync network did not bring for one and
- * a half intervals ends that, so what comes over the segments alone is late once, by
- * one interval at most.
+ * segments are news to nobody: they wait for the next one that it brings, or for the
+ * next beat where it brought not one of all since the last.  A member that it did not
+ * bring for one and a half intervals ends that, so what comes over the segments alone
+ * is late once, by one interval at most.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@
 static __u8 buffer[AT_ONCE][ESL_SEAL_MAX + 1];
 
 /* segment NULL: the sync network. */
-static void take_all(struct agent *a, int fd, struct segment *segment)
+static void take_all(struct agent *a, int fd, enum sync_way way, struct segment *segment)
 {
 	struct iovec iov[AT_ONCE];
 	struct mmsghdr m[AT_ONCE];
@@ -36,23 +36,21 @@ static void take_all(struct agent *a, int fd, struct segment *segment)
 	}
 	count = recvmmsg(fd, m, AT_ONCE, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < count; i++)
-		if (sync_datagram(a, buffer[i], m[i].msg_len, !segment) && segment)
+		if (sync_datagram(a, buffer[i], m[i].msg_len, way) && segment)
 			segment->heard_ns = agent_now();
 }
 
 static void take_segments(struct agent *a)
 {
-	a->networks.taken_ns = agent_now();
 	for (int role = 0; role < ESL_ROLES; role++)
-		take_all(a, a->segment[role].fd, &a->segment[role]);
+		take_all(a, a->segment[role].fd, SYNC_BY_SEGMENT, &a->segment[role]);
 }
 
-static bool sync_brings_all(const struct agent *a)
+/* Has the sync network brought something of all others since then? */
+static bool sync_brought_all(const struct agent *a, __u64 since_ns)
 {
-	__u64 now = agent_now(), interval = a->conf.heartbeat_ms * NS_PER_MS;
-
 	for (size_t i = 0; i < a->sync.count; i++)
-		if (!a->sync.others[i].network_ns || now - a->sync.others[i].network_ns > interval + interval / 2)
+		if (a->sync.others[i].network_ns <= since_ns)
 			return false;
 	return true;
 }
@@ -60,7 +58,8 @@ static bool sync_brings_all(const struct agent *a)
 static void look(struct agent *a)
 {
 	struct networks *n = &a->networks;
-	bool wake = !sync_brings_all(a);
+	__u64 interval = a->conf.heartbeat_ms * NS_PER_MS;
+	bool wake = !sync_brought_all(a, agent_now() - interval - interval / 2);
 	struct epoll_event e = { .events = wake ? EPOLLIN : 0 };
 
 	if (wake == n->segments_wake)
@@ -72,25 +71,46 @@ static void look(struct agent *a)
 
 void networks_beat(struct agent *a)
 {
-	if (!a->networks.segments_wake && agent_now() - a->networks.taken_ns >= a->conf.heartbeat_ms * NS_PER_MS)
+	if (!a->networks.segments_wake && !sync_brought_all(a, a->membership.cluster.sent_ns))
 		take_segments(a);
+	look(a);
+}
+
+static void read_waited_for(struct agent *a)
+{
+	if (a->sync.group_fd >= 0)
+		take_all(a, a->sync.group_fd, SYNC_BY_GROUP, NULL);
+	else
+		take_all(a, a->sync.fd, SYNC_BY_ADDRESS, NULL);
+	take_segments(a);
 	look(a);
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
-	struct agent *a = data;
-
 	(void)source, (void)fd, (void)revents;
-	take_all(a, a->sync.fd, NULL);
-	take_segments(a);
+	membership_gather(data, read_waited_for);
+	return 0;
+}
+
+static void read_copies(struct agent *a)
+{
+	take_all(a, a->sync.fd, SYNC_BY_ADDRESS, NULL);
 	look(a);
+}
+
+/* Beside a group, this member's own copies are rare. */
+static int on_copies(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	(void)source, (void)fd, (void)revents;
+	membership_gather(data, read_copies);
 	return 0;
 }
 
 int networks_start(struct agent *a, char error[ESL_ERROR_MAX])
 {
-	int fds[] = { a->sync.fd, a->segment[ESL_INSIDE].fd, a->segment[ESL_OUTSIDE].fd };
+	bool group = a->sync.group_fd >= 0;
+	int fds[] = { group ? a->sync.group_fd : a->sync.fd, a->segment[ESL_INSIDE].fd, a->segment[ESL_OUTSIDE].fd };
 	struct epoll_event e = { .events = EPOLLIN };
 	int err = 0;
 
@@ -99,6 +119,8 @@ int networks_start(struct agent *a, char error[ESL_ERROR_MAX])
 		err = epoll_ctl(a->networks.epoll, EPOLL_CTL_ADD, fds[i], &e) ? -errno : 0;
 	if (!err)
 		err = loop_io(a, a->networks.epoll, on_readable, PRIORITY_SYNC, a);
+	if (err >= 0 && group)
+		err = loop_io(a, a->sync.fd, on_copies, PRIORITY_SYNC, a);
 	if (err < 0)
 		snprintf(error, ESL_ERROR_MAX, "cannot listen to the other members: %s", strerror(-err));
 	return err < 0 ? err : 0;

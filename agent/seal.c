@@ -32,6 +32,7 @@ struct seal {
 	__u64 boot;
 	__u64 members;
 	__u64 counter;
+	__u32 flags;
 	__u32 drawn;		/* id of the last own key */
 	struct own own, next;
 	struct sender senders[ESL_MEMBERS_MAX];	/* by member id */
@@ -105,11 +106,17 @@ void seal_stop(struct seal *s)
 	free(s);
 }
 
+void seal_say(struct seal *s, __u32 flags)
+{
+	s->flags = flags;
+}
+
 ssize_t seal_put(struct seal *s, enum esl_seal_type type, const void *payload, size_t size,
 		 __u8 out[ESL_SEAL_MAX])
 {
 	const size_t head = sizeof(struct esl_seal_header);
-	struct sealed_header h = { .sender = (__u8)s->id, .type = type, .boot = s->boot, .key = s->own.id };
+	struct sealed_header h = { .sender = (__u8)s->id, .type = type, .boot = s->boot, .key = s->own.id,
+				   .flags = s->flags };
 	EVP_CIPHER_CTX *c = s->own.cipher;
 	__u8 nonce[SEALED_NONCE_LEN];
 	int n;

@@ -21,6 +21,9 @@ int seal_start(struct seal **ret, __u32 id, __u64 boot, __u64 members);
 /* Wipes the keys. */
 void seal_stop(struct seal *s);
 
+/* Flags of all datagrams from now on: ESL_SEAL_DEAF. */
+void seal_say(struct seal *s, __u32 flags);
+
 /*
  * Seal size bytes, at most ESL_SEAL_PAYLOAD_MAX, into out, which may be sent
  * over any number of networks.  Returns the bytes in out, or -EMSGSIZE, -EIO.

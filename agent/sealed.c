@@ -28,6 +28,7 @@ void sealed_encode(const struct sealed_header *h, __u8 buf[sizeof(struct esl_sea
 		.boot = htobe64(h->boot),
 		.counter = htobe64(h->counter),
 		.key = htobe32(h->key),
+		.flags = htobe32(h->flags),
 	};
 
 	memcpy(buf, &w, sizeof(w));
@@ -56,6 +57,7 @@ enum sealed_result sealed_decode(const __u8 *buf, size_t size, struct sealed_hea
 		.boot = be64toh(w.boot),
 		.counter = be64toh(w.counter),
 		.key = be32toh(w.key),
+		.flags = be32toh(w.flags),
 	};
 	return SEALED_OK;
 }

@@ -55,6 +55,7 @@ struct sealed_header {
 	__u64 boot;
 	__u64 counter;
 	__u32 key;
+	__u32 flags;
 };
 
 void sealed_encode(const struct sealed_header *h, __u8 buf[sizeof(struct esl_seal_header)]);

@@ -19,36 +19,19 @@
 
 #define FLUSH_GAP_NS NS_PER_MS
 #define CUT_NS (300 * NS_PER_MS)
-#define RECEIVE_BUFFER (4 * 1024 * 1024)
-
-/* One call for all; it stops before whom it cannot reach. */
-static void send_to_all(struct sync *s, void *datagram, size_t size)
-{
-	struct iovec iov = { datagram, size };
-	struct mmsghdr m[ESL_MEMBERS_MAX];
-	int sent;
-
-	for (size_t i = 0; i < s->count; i++)
-		m[i].msg_hdr = (struct msghdr){ .msg_name = &s->others[i].address,
-						.msg_namelen = sizeof(s->others[i].address),
-						.msg_iov = &iov,
-						.msg_iovlen = 1 };
-	for (size_t i = 0; i < s->count; i += sent > 0 ? (size_t)sent : 1) {
-		sent = sendmmsg(s->fd, m + i, (unsigned int)(s->count - i), MSG_DONTWAIT);
-		s->sent += sent > 0 ? (__u64)sent : 0;
-	}
-}
 
 /* Seal it once, and send the same bytes over all networks that are asked for. */
 void sync_cast(struct agent *a, enum esl_seal_type type, const void *payload, size_t size, enum sync_reach reach)
 {
 	struct sync *s = &a->sync;
 	__u8 buf[ESL_SEAL_MAX];
-	ssize_t n = seal_put(s->seal, type, payload, size, buf);
+	ssize_t n;
 
+	seal_say(s->seal, cast_is_deaf(a) ? ESL_SEAL_DEAF : 0);
+	n = seal_put(s->seal, type, payload, size, buf);
 	if (n < 0)
 		return;
-	send_to_all(s, buf, (size_t)n);
+	cast_send(a, buf, (size_t)n);
 	if (reach == SYNC_EVERYWHERE || s->cut)
 		segments_send(a, buf, (size_t)n);
 }
@@ -233,7 +216,21 @@ static size_t index_of(const struct sync *s, __u32 id)
 	return i;
 }
 
-bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, bool network)
+static void note_reach(struct sync *s, size_t i, const struct sealed_header *h, enum sync_way way, bool is_new)
+{
+	__u64 now = agent_now();
+
+	if (way != SYNC_BY_SEGMENT)
+		s->others[i].network_ns = now;
+	if (way == SYNC_BY_GROUP)
+		s->others[i].reach.group_ns = now;
+	if (!is_new)
+		return;
+	s->others[i].reach.heard_ns = now;
+	s->others[i].reach.deaf = h->flags & ESL_SEAL_DEAF;
+}
+
+bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, enum sync_way way)
 {
 	struct sync *s = &a->sync;
 	__u8 payload[ESL_SEAL_PAYLOAD_MAX];
@@ -245,8 +242,8 @@ bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, bool network)
 		secure_doubt(a, &h);
 	if (result == SEALED_OK || result == SEALED_DUPLICATE) {
 		i = index_of(s, h.sender);
-		if (i < s->count && network)
-			s->others[i].network_ns = agent_now();
+		if (i < s->count)
+			note_reach(s, i, &h, way, result == SEALED_OK);
 	}
 	if (result != SEALED_OK)
 		return result == SEALED_DUPLICATE;
@@ -271,31 +268,11 @@ void sync_look(struct agent *a)
 	s->cut = cut;
 }
 
-static int open_socket(const struct sockaddr_in *own, char error[ESL_ERROR_MAX])
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	char text[INET_ADDRSTRLEN];
-	int buffer = RECEIVE_BUFFER;
-
-	/* Others tell of thousands of SAs in one go; what is not there takes no memory. */
-	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)))
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
-	if (fd >= 0 && !bind(fd, (const struct sockaddr *)own, sizeof(*own)))
-		return fd;
-	snprintf(error, ESL_ERROR_MAX, "cannot listen on this member's sync address %s port %u: %s",
-		 inet_ntop(AF_INET, &own->sin_addr, text, sizeof(text)), ntohs(own->sin_port),
-		 strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 int sync_start(struct agent *a, char error[ESL_ERROR_MAX])
 {
 	struct sync *s = &a->sync;
 	int err;
 
-	s->fd = -1;
 	if (RAND_bytes((unsigned char *)&s->own.boot, sizeof(s->own.boot)) != 1)
 		return -EIO;
 	s->own.boot |= !s->own.boot;
@@ -307,14 +284,12 @@ int sync_start(struct agent *a, char error[ESL_ERROR_MAX])
 		const struct esl_conf_member *m = &a->conf.members[i];
 
 		if (m->id == a->conf.member)
-			s->fd = open_socket(&m->sync, error), s->address = m->sync;
+			s->address = m->sync;
 		else
 			s->others[s->count++] = (struct other){ .id = m->id, .address = m->sync };
 	}
-	if (s->fd < 0)
-		return -EADDRNOTAVAIL;
-	err = secure_start(a, &s->address, error);
-	if (err)
+	err = cast_start(a, error);
+	if (err || (err = secure_start(a, &s->address, error)))
 		return err;
 	err = loop_timer(a, &s->flush_later, 0, on_flush_later);
 	if (err >= 0)
@@ -331,6 +306,5 @@ void sync_stop(struct agent *a)
 	sd_event_source_unref(a->sync.flush_now);
 	sd_event_source_unref(a->sync.flush_later);
 	secure_stop(a);
-	if (a->sync.fd >= 0)
-		close(a->sync.fd);
+	cast_stop(a);
 }

@@ -120,6 +120,7 @@ static const struct esl_key keys[] = {
 	{ "cpus", esl_parse_choice, FIELD(c.cpu_mode), .choices = esl_cpu_modes, .fallback = "off" },
 	{ "cpu_count", esl_parse_number, FIELD(c.cpu_count), .min = 1, .max = ESL_CPUS_MAX },
 	{ "sync_port", esl_parse_number, FIELD(sync_port), .min = 1, .max = 65535, .number = 4510 },
+	{ "sync_group", esl_parse_group4, FIELD(c.sync_group), .fallback = "239.255.45.10" },
 	{ "heartbeat_ms", esl_parse_number, FIELD(c.heartbeat_ms), .min = 2, .max = 250, .number = 20 },
 	{ "dead_ms", esl_parse_number, FIELD(c.dead_ms), .min = 6, .max = 750, .number = 60 },
 	{ "quorum", esl_parse_choice, FIELD(c.quorum), .choices = esl_quorums, .fallback = "none" },

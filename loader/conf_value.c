@@ -205,6 +205,21 @@ int esl_parse_address(struct esl_reader *rd, const struct esl_key *k, config_set
 	return parse_addr(rd, k, s, true, true, dst);
 }
 
+int esl_parse_group4(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst)
+{
+	const char *str = "";
+	struct in_addr group = {};
+	int err = text(rd, k, s, "a multicast address or \"none\"", 64, &str);
+
+	if (err)
+		return err;
+	if (strcmp(str, "none") && (inet_pton(AF_INET, str, &group) != 1 || !IN_MULTICAST(ntohl(group.s_addr))))
+		return esl_conf_complain(rd, s, NULL, "\"%s\" is no group, expected an IPv4 multicast address "
+					 "such as 239.255.45.10, or \"none\"", str);
+	*(struct in_addr *)dst = group;
+	return 0;
+}
+
 int esl_parse_mac(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst)
 {
 	static const char expected[] = "a MAC such as 03:bf:0a:01:00:01";

@@ -30,7 +30,7 @@
 
 #define ESL_SEAL_MAGIC 0x45735053U	/* "EsPS" */
 #define ESL_SEAL_MAJOR 1
-#define ESL_SEAL_MINOR 0
+#define ESL_SEAL_MINOR 1
 #define ESL_SEAL_KEY_LEN 32
 #define ESL_SEAL_TAG_LEN 16
 #define ESL_SEAL_MAX 1400		/* header and tag included */
@@ -44,8 +44,11 @@ struct esl_seal_header {
 	__u64 boot;		/* random per start of the agent */
 	__u64 counter;		/* from 1, one more with every datagram of this boot */
 	__u32 key;		/* which of the sender's keys of this boot, from 1 */
-	__u32 reserved;
+	__u32 flags;		/* those not named here are 0, and ignored; before minor 1 reserved */
 };
+
+/* The sender hears a member, but not by the group of the sync network: it needs copies of its own. */
+#define ESL_SEAL_DEAF 1U
 
 enum esl_seal_type {
 	ESL_SEAL_ANNOUNCEMENT,	/* wire.h */

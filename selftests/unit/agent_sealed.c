@@ -12,7 +12,7 @@
 
 static const struct sealed_header header = { .sender = 63, .type = ESL_SEAL_HEARTBEAT,
 					     .boot = 0x0102030405060708ULL, .counter = 0x1112131415161718ULL,
-					     .key = 0x21222324 };
+					     .key = 0x21222324, .flags = ESL_SEAL_DEAF };
 
 Test(agent_sealed, header)
 {
@@ -27,7 +27,7 @@ Test(agent_sealed, header)
 							n > ESL_SEAL_MAX ? SEALED_LONG : SEALED_OK, "%zu bytes", n);
 	cr_assert_eq(sealed_decode(buf, least, &h), SEALED_OK);
 	cr_assert(h.sender == header.sender && h.type == header.type && h.boot == header.boot &&
-		  h.counter == header.counter && h.key == header.key);
+		  h.counter == header.counter && h.key == header.key && h.flags == header.flags);
 	sealed_nonce(&h, nonce);
 	cr_assert_arr_eq(nonce, expected, sizeof(expected));
 }
@@ -45,7 +45,7 @@ static const struct {
 	{ "the next minor version", offsetof(struct esl_seal_header, minor), ESL_SEAL_MINOR + 1, SEALED_OK },
 	{ "an unknown type", offsetof(struct esl_seal_header, type), ESL_SEAL_TYPES, SEALED_TYPE },
 	{ "member 64", offsetof(struct esl_seal_header, sender), 64, SEALED_SENDER },
-	{ "a reserved byte", offsetof(struct esl_seal_header, reserved), 1, SEALED_OK },
+	{ "an unknown flag", offsetof(struct esl_seal_header, flags), 1, SEALED_OK },
 };
 
 Test(agent_sealed, fields)

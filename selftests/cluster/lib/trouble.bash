@@ -86,14 +86,17 @@ links_set() { # I up|down
 }
 
 # cut I from|to|both BRIDGE...: the other members do not hear it there, or it does not
-# hear them; the client and the peer go on to reach it.
+# hear them; the client and the peer go on to reach it.  BRIDGE group: what goes to the
+# group of the sync network, as by a switch that has forgotten it.
 cut() {
-	local bridge
+	local bridge what
 	{
 		printf '%s\n' 'table bridge cut {' 'chain forward {' 'type filter hook forward priority 0'
 		for bridge in "${@:3}"; do
-			[[ $2 == to ]] || echo "iifname m$1-$bridge oifname \"m*\" drop"
-			[[ $2 == from ]] || echo "iifname \"m*\" oifname m$1-$bridge drop"
+			what=''
+			[[ $bridge != group ]] || bridge=br-mgmt what='ether daddr 01:00:5e:7f:2d:0a'
+			[[ $2 == to ]] || echo "iifname m$1-$bridge oifname \"m*\" $what drop"
+			[[ $2 == from ]] || echo "iifname \"m*\" oifname m$1-$bridge $what drop"
 		done
 		printf '}\n}\n'
 	} | in_ns sw nft -f -
