@@ -144,6 +144,18 @@ static void note(struct cluster *c, const struct heartbeat *h, __u64 now)
 		c->epoch_max = h->held.epoch;
 }
 
+/*
+ * An answer at once is the youngest echo that the leader can have.  One that was late
+ * waits for it: its lease goes by the echo that it has.
+ */
+static bool is_answer_due(const struct cluster *c, const struct heartbeat *h, __u64 now)
+{
+	__u64 interval = c->config.heartbeat_ns;
+
+	return now - c->sent_ns >= interval / 4 * 3 || c->echoed.id != h->sender ||
+	       h->sent_ns > c->echoed.sent_ns + interval + interval / 4;
+}
+
 static void hear(struct cluster *c, const struct heartbeat *h, __u64 now)
 {
 	note(c, h, now);
@@ -158,8 +170,7 @@ static void hear(struct cluster *c, const struct heartbeat *h, __u64 now)
 		return;
 	lease_confirm(c, h);
 	view_follow(c, h);
-	/* An answer at once is the youngest echo that the leader can have. */
-	if (now - c->sent_ns >= c->config.heartbeat_ns / 4 * 3)
+	if (is_answer_due(c, h, now))
 		c->send = true;
 }
 
@@ -259,6 +270,8 @@ void cluster_fill(struct cluster *c, __u64 now, struct heartbeat *ret)
 	fill_tables(c, ret);
 	fill_phase(c, ret);
 	fill_echoes(c, now, ret);
+	if (c->leader != ESL_NO_MEMBER)
+		c->echoed = (struct stamped){ .sent_ns = ret->echo[c->leader].sent_ns, .id = c->leader };
 }
 
 /* By the table, or by the next one while members switch to it. */

@@ -166,6 +166,10 @@ struct cluster {
 	__u64 now_ns;			/* of the last call */
 	__u64 deaf_ns;			/* it ran late: until then nobody counts as dead */
 	__u64 sent_ns;			/* of the last heartbeat */
+	struct stamped {
+		__u64 sent_ns;		/* what it echoed of the leader, in the leader's clock */
+		__u8 id;		/* and which one that was */
+	} echoed;
 	__u64 taken_ns;			/* when the id was last seen to be another's; 0: never */
 	__u64 intruders;		/* heartbeats of a second holder of any id */
 

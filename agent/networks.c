@@ -69,13 +69,6 @@ static void look(struct agent *a)
 		epoll_ctl(n->epoll, EPOLL_CTL_MOD, a->segment[role].fd, &e);
 }
 
-void networks_beat(struct agent *a)
-{
-	if (!a->networks.segments_wake && !sync_brought_all(a, a->membership.cluster.sent_ns))
-		take_segments(a);
-	look(a);
-}
-
 static void read_waited_for(struct agent *a)
 {
 	if (a->sync.group_fd >= 0)
@@ -83,6 +76,23 @@ static void read_waited_for(struct agent *a)
 	else
 		take_all(a, a->sync.fd, SYNC_BY_ADDRESS, NULL);
 	take_segments(a);
+	look(a);
+}
+
+/* Who ran late has heartbeats waiting that are newer than what it would echo. */
+static bool is_late(const struct agent *a)
+{
+	__u64 interval = a->conf.heartbeat_ms * NS_PER_MS;
+
+	return agent_now() > a->membership.cluster.sent_ns + interval + interval / 8;
+}
+
+void networks_beat(struct agent *a)
+{
+	if (is_late(a))
+		read_waited_for(a);
+	else if (!a->networks.segments_wake && !sync_brought_all(a, a->membership.cluster.sent_ns))
+		take_segments(a);
 	look(a);
 }
 

@@ -77,6 +77,21 @@ Test(agent_cluster, answers)
 	finished(l);
 }
 
+/* A leader that ran late is answered at once, not when the others' own are due. */
+Test(agent_cluster, late_leader)
+{
+	for (__u64 phase = 0; phase < 40; phase++) {
+		struct lab *l = settled(3, false, 3);
+
+		lab_run(l, phase * MS / 2);
+		l->uncovered_ns = 0;
+		lab_freeze(l, lab_leader(l), 26 * MS);
+		lab_run(l, 200 * MS);
+		cr_expect_lt(l->uncovered_ns, 6 * MS, "phase %llu: %llu us", phase, l->uncovered_ns / 1000);
+		finished(l);
+	}
+}
+
 /* Kill who, at many phases of the heartbeat; all slots must be served again in time. */
 static void kill_one(bool majority, bool leader, int count)
 {
