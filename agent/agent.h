@@ -89,7 +89,6 @@ struct other {
 	__u64 windows;		/* digest */
 	char difference[64];	/* which value of its configuration differs */
 	__u64 received;		/* announcements */
-	__u64 network_ns;	/* when anything last came over the sync network */
 	struct reach reach;
 	enum channel_end told;	/* of its channel, in the log */
 };
@@ -252,8 +251,7 @@ void sync_hello(struct agent *a);
 enum sync_reach { SYNC_NETWORK, SYNC_EVERYWHERE };
 void sync_cast(struct agent *a, enum esl_seal_type type, const void *payload, size_t size, enum sync_reach reach);
 /* A datagram came.  Returns whether it is of a member: authentic, and not from an earlier time. */
-enum sync_way { SYNC_BY_SEGMENT, SYNC_BY_ADDRESS, SYNC_BY_GROUP };
-bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, enum sync_way way);
+bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, enum reach_way way);
 /* Look whether the sync network reaches those that live. */
 void sync_look(struct agent *a);
 /* Send m, of which the caller fills kind and entries, to all others. */
@@ -276,8 +274,12 @@ int cast_start(struct agent *a, char error[ESL_ERROR_MAX]);
 void cast_stop(struct agent *a);
 /* To all others, over the sync network. */
 void cast_send(struct agent *a, void *datagram, size_t size);
-/* Is there a member that is heard, but not by the group? */
+/* Is there a member that is heard, but not by the group, as by none where it is not used? */
 bool cast_is_deaf(const struct agent *a);
+/* Does other member i get copies of its own? */
+bool cast_sends_copies(const struct agent *a, size_t i);
+/* What that goes by: longer than some heartbeats, shorter than a cut. */
+__u64 cast_span_ns(const struct agent *a);
 
 int segments_start(struct agent *a, char error[ESL_ERROR_MAX]);
 void segments_stop(struct agent *a);

@@ -14,17 +14,18 @@
 #include "agent.h"
 
 #define RECEIVE_BUFFER (4 * 1024 * 1024)
+#define SPAN_BEATS 4
 
 /* One call for all; it stops before whom it cannot reach. */
-static void send_copies(struct sync *s, struct iovec *iov, bool group_has_it)
+static void send_copies(struct agent *a, struct iovec *iov, bool group_has_it)
 {
+	struct sync *s = &a->sync;
 	struct mmsghdr m[ESL_MEMBERS_MAX];
-	__u64 now = agent_now();
 	size_t count = 0;
 	int sent;
 
 	for (size_t i = 0; i < s->count; i++)
-		if (!group_has_it || reach_needs_copies(&s->others[i].reach, now))
+		if (!group_has_it || cast_sends_copies(a, i))
 			m[count++].msg_hdr = (struct msghdr){ .msg_name = &s->others[i].address,
 							      .msg_namelen = sizeof(s->others[i].address),
 							      .msg_iov = iov,
@@ -43,18 +44,31 @@ void cast_send(struct agent *a, void *datagram, size_t size)
 					       sizeof(s->group)) == (ssize_t)size;
 
 	s->sent += sent;
-	send_copies(s, &iov, sent);
+	send_copies(a, &iov, sent);
+}
+
+__u64 cast_span_ns(const struct agent *a)
+{
+	return SPAN_BEATS * a->conf.heartbeat_ms * NS_PER_MS;
+}
+
+bool cast_sends_copies(const struct agent *a, size_t i)
+{
+	const struct other *o = &a->sync.others[i];
+
+	return a->sync.group_fd < 0 || reach_needs_copies(&o->reach, a->membership.cluster.peer[o->id].echoed_ns,
+							  agent_now(), cast_span_ns(a));
 }
 
 bool cast_is_deaf(const struct agent *a)
 {
 	const struct sync *s = &a->sync;
-	__u64 now = agent_now();
+	__u64 now = agent_now(), span = cast_span_ns(a);
 
 	for (size_t i = 0; i < s->count; i++)
-		if (reach_is_missed(&s->others[i].reach, now))
+		if (reach_is_missed(&s->others[i].reach, now, span))
 			return true;
-	return false;
+	return s->group_fd < 0;
 }
 
 /* A bound datagram socket, or -1. */
@@ -100,7 +114,7 @@ int cast_start(struct agent *a, char error[ESL_ERROR_MAX])
 	char text[INET_ADDRSTRLEN];
 
 	s->group_fd = -1;
-	s->group = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = s->address.sin_port,
+	s->group = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((__u16)a->conf.sync_port),
 					 .sin_addr = a->conf.sync_group };
 	s->fd = bound(&s->address);
 	if (s->fd < 0) {

@@ -23,8 +23,8 @@
 
 static __u8 buffer[AT_ONCE][ESL_SEAL_MAX + 1];
 
-/* segment NULL: the sync network. */
-static void take_all(struct agent *a, int fd, enum sync_way way, struct segment *segment)
+/* segment: where way is one. */
+static void take_all(struct agent *a, int fd, enum reach_way way, struct segment *segment)
 {
 	struct iovec iov[AT_ONCE];
 	struct mmsghdr m[AT_ONCE];
@@ -43,14 +43,14 @@ static void take_all(struct agent *a, int fd, enum sync_way way, struct segment 
 static void take_segments(struct agent *a)
 {
 	for (int role = 0; role < ESL_ROLES; role++)
-		take_all(a, a->segment[role].fd, SYNC_BY_SEGMENT, &a->segment[role]);
+		take_all(a, a->segment[role].fd, REACH_SEGMENT, &a->segment[role]);
 }
 
-/* Has the sync network brought something of all others since then? */
+/* Has the sync network brought heartbeats of all others since then? */
 static bool sync_brought_all(const struct agent *a, __u64 since_ns)
 {
 	for (size_t i = 0; i < a->sync.count; i++)
-		if (a->sync.others[i].network_ns <= since_ns)
+		if (a->sync.others[i].reach.beat_ns <= since_ns)
 			return false;
 	return true;
 }
@@ -72,9 +72,17 @@ static void look(struct agent *a)
 static void read_waited_for(struct agent *a)
 {
 	if (a->sync.group_fd >= 0)
-		take_all(a, a->sync.group_fd, SYNC_BY_GROUP, NULL);
+		take_all(a, a->sync.group_fd, REACH_GROUP, NULL);
 	else
-		take_all(a, a->sync.fd, SYNC_BY_ADDRESS, NULL);
+		take_all(a, a->sync.fd, REACH_ADDRESS, NULL);
+	take_segments(a);
+	look(a);
+}
+
+static void read_copies(struct agent *a)
+{
+	take_all(a, a->sync.fd, REACH_ADDRESS, NULL);
+	/* All may come as copies. */
 	take_segments(a);
 	look(a);
 }
@@ -89,9 +97,11 @@ static bool is_late(const struct agent *a)
 
 void networks_beat(struct agent *a)
 {
-	if (is_late(a))
+	if (is_late(a)) {
+		if (a->sync.group_fd >= 0)
+			read_copies(a);
 		read_waited_for(a);
-	else if (!a->networks.segments_wake && !sync_brought_all(a, a->membership.cluster.sent_ns))
+	} else if (!a->networks.segments_wake && !sync_brought_all(a, a->membership.cluster.sent_ns))
 		take_segments(a);
 	look(a);
 }
@@ -101,12 +111,6 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 	(void)source, (void)fd, (void)revents;
 	membership_gather(data, read_waited_for);
 	return 0;
-}
-
-static void read_copies(struct agent *a)
-{
-	take_all(a, a->sync.fd, SYNC_BY_ADDRESS, NULL);
-	look(a);
 }
 
 /* Beside a group, this member's own copies are rare. */

@@ -116,7 +116,7 @@ ssize_t seal_put(struct seal *s, enum esl_seal_type type, const void *payload, s
 {
 	const size_t head = sizeof(struct esl_seal_header);
 	struct sealed_header h = { .sender = (__u8)s->id, .type = type, .boot = s->boot, .key = s->own.id,
-				   .flags = s->flags };
+				   .flags = s->flags, .minor = ESL_SEAL_MINOR };
 	EVP_CIPHER_CTX *c = s->own.cipher;
 	__u8 nonce[SEALED_NONCE_LEN];
 	int n;

@@ -22,7 +22,7 @@ void sealed_encode(const struct sealed_header *h, __u8 buf[sizeof(struct esl_sea
 	struct esl_seal_header w = {
 		.magic = htobe32(ESL_SEAL_MAGIC),
 		.major = ESL_SEAL_MAJOR,
-		.minor = ESL_SEAL_MINOR,
+		.minor = h->minor,
 		.sender = h->sender,
 		.type = (__u8)h->type,
 		.boot = htobe64(h->boot),
@@ -58,6 +58,7 @@ enum sealed_result sealed_decode(const __u8 *buf, size_t size, struct sealed_hea
 		.counter = be64toh(w.counter),
 		.key = be32toh(w.key),
 		.flags = be32toh(w.flags),
+		.minor = w.minor,
 	};
 	return SEALED_OK;
 }

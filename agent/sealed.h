@@ -56,6 +56,7 @@ struct sealed_header {
 	__u64 counter;
 	__u32 key;
 	__u32 flags;
+	__u8 minor;		/* of the sender */
 };
 
 void sealed_encode(const struct sealed_header *h, __u8 buf[sizeof(struct esl_seal_header)]);

@@ -123,6 +123,8 @@ const char *settings_fixed(const struct esl_conf *old, const struct esl_conf *ne
 		FIXED("answer", answer),
 		FIXED("cpus", cpu_mode),
 		FIXED("cpu_count", cpu_count),
+		FIXED("sync_group", sync_group),
+		FIXED("sync_port", sync_port),
 		FIXED("heartbeat_ms", heartbeat_ms),
 		FIXED("dead_ms", dead_ms),
 		FIXED("quorum", quorum),

@@ -66,8 +66,9 @@ static json_t *members(const struct agent *a)
 		json_object_set_new(o, "epoch", json_integer(m->epoch));
 		json_object_set_new(o, "acknowledged", json_integer(m->acked));
 		json_object_set_new(o, "announcements", json_integer((json_int_t)m->received));
-		json_object_set_new(o, "group", json_boolean(reach_is_fresh(m->reach.group_ns, agent_now())));
-		json_object_set_new(o, "copies", json_boolean(a->sync.group_fd < 0 || reach_needs_copies(&m->reach, agent_now())));
+		json_object_set_new(o, "group", json_boolean(reach_is_fresh(m->reach.at_ns[REACH_GROUP], agent_now(),
+									   cast_span_ns(a))));
+		json_object_set_new(o, "copies", json_boolean(cast_sends_copies(a, i)));
 		json_object_set_new(o, "channel", json_boolean(channel_up(a->sync.channel, i, NULL)));
 		json_object_set_new(o, "channel_ended", json_string(channel_end_name(channel_last(a->sync.channel, i))));
 		json_array_append_new(list, o);

@@ -216,21 +216,7 @@ static size_t index_of(const struct sync *s, __u32 id)
 	return i;
 }
 
-static void note_reach(struct sync *s, size_t i, const struct sealed_header *h, enum sync_way way, bool is_new)
-{
-	__u64 now = agent_now();
-
-	if (way != SYNC_BY_SEGMENT)
-		s->others[i].network_ns = now;
-	if (way == SYNC_BY_GROUP)
-		s->others[i].reach.group_ns = now;
-	if (!is_new)
-		return;
-	s->others[i].reach.heard_ns = now;
-	s->others[i].reach.deaf = h->flags & ESL_SEAL_DEAF;
-}
-
-bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, enum sync_way way)
+bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, enum reach_way way)
 {
 	struct sync *s = &a->sync;
 	__u8 payload[ESL_SEAL_PAYLOAD_MAX];
@@ -243,7 +229,7 @@ bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, enum sync_way 
 	if (result == SEALED_OK || result == SEALED_DUPLICATE) {
 		i = index_of(s, h.sender);
 		if (i < s->count)
-			note_reach(s, i, &h, way, result == SEALED_OK);
+			reach_note(&s->others[i].reach, way, &h, result == SEALED_OK, agent_now());
 	}
 	if (result != SEALED_OK)
 		return result == SEALED_DUPLICATE;
@@ -261,7 +247,7 @@ void sync_look(struct agent *a)
 	bool cut = false;
 
 	for (size_t i = 0; i < s->count; i++)
-		cut |= join_is_fresh(&s->heard[i], now) && now - s->others[i].network_ns > CUT_NS;
+		cut |= join_is_fresh(&s->heard[i], now) && now - reach_network_ns(&s->others[i].reach) > CUT_NS;
 	if (cut != s->cut)
 		say(LOG_WARNING, cut ? "the sync network does not reach a member that lives: announcements go over the segments too" :
 				       "the sync network reaches all members that live");

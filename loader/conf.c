@@ -15,7 +15,6 @@ struct draft {
 	struct esl_conf c;
 	unsigned int lanes;		/* 0: not given */
 	unsigned int block_shift;
-	unsigned int sync_port;
 	int answer;
 	unsigned int port[ESL_MEMBERS_MAX];	/* 0: sync_port */
 };
@@ -119,7 +118,7 @@ static const struct esl_key keys[] = {
 	{ "answer", esl_parse_choice, FIELD(answer), .choices = esl_answers, .fallback = "xdp" },
 	{ "cpus", esl_parse_choice, FIELD(c.cpu_mode), .choices = esl_cpu_modes, .fallback = "off" },
 	{ "cpu_count", esl_parse_number, FIELD(c.cpu_count), .min = 1, .max = ESL_CPUS_MAX },
-	{ "sync_port", esl_parse_number, FIELD(sync_port), .min = 1, .max = 65535, .number = 4510 },
+	{ "sync_port", esl_parse_number, FIELD(c.sync_port), .min = 1, .max = 65535, .number = 4510 },
 	{ "sync_group", esl_parse_group4, FIELD(c.sync_group), .fallback = "239.255.45.10" },
 	{ "heartbeat_ms", esl_parse_number, FIELD(c.heartbeat_ms), .min = 2, .max = 250, .number = 20 },
 	{ "dead_ms", esl_parse_number, FIELD(c.dead_ms), .min = 6, .max = 750, .number = 60 },
@@ -148,7 +147,7 @@ static int read_root(struct esl_reader *rd, config_setting_t *root, struct draft
 	if (err)
 		return err;
 	for (i = 0; i < d->c.member_count; i++)
-		d->c.members[i].sync.sin_port = htons(d->port[i] ? d->port[i] : d->sync_port);
+		d->c.members[i].sync.sin_port = htons(d->port[i] ? d->port[i] : d->c.sync_port);
 	d->c.answer = d->answer;
 	d->c.lanes = (struct esl_lanes){ .lanes = d->lanes, .block_shift = d->block_shift };
 	if (!d->c.cpu_count)

@@ -69,6 +69,7 @@ struct esl_conf {
 	bool answer;			/* the program answers ARP and ND, else only the agent */
 	enum esl_cpu_mode cpu_mode;
 	__u32 cpu_count;		/* owned packets are spread over CPUs 0 to cpu_count - 1 */
+	unsigned int sync_port;		/* UDP, of the group, and of members that name none */
 	struct in_addr sync_group;	/* what is for all others goes there; 0: to each one */
 	unsigned int heartbeat_ms;	/* members tell each other this often that they live */
 	unsigned int dead_ms;		/* one not heard for so long loses its slots; at least 3 heartbeats */

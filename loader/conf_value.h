@@ -47,9 +47,9 @@ int esl_parse_interface(struct esl_reader *rd, const struct esl_key *k, config_s
 int esl_parse_address4(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
 int esl_parse_address6(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
 int esl_parse_address(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
-/* Absent: all 0, which no MAC of the file is. */
 /* An IPv4 multicast address, or "none": 0.0.0.0. */
 int esl_parse_group4(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
+/* Absent: all 0, which no MAC of the file is. */
 int esl_parse_mac(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
 int esl_parse_path(struct esl_reader *rd, const struct esl_key *k, config_setting_t *s, void *dst);
 /* An int: a value of k->choices, of the fallback's name where absent. */
