@@ -62,6 +62,8 @@ static void put_in_force(struct agent *a, const struct slot_table *table)
 	bool had = m->active.members >> a->conf.member & 1;
 	__u32 gained = takeover_taken(before, had ? 1 + plan_is_switching(a) : 0, table->slot, a->conf.member, &taken);
 
+	if (table->members >> a->conf.member & 1 || cluster_leader(&m->cluster) == a->conf.member)
+		sadb_promote_begin(a);
 	if (plan_ends_with(a, &table->stamp)) {
 		sadb_mark_taken(a, &taken);
 		if (gained)

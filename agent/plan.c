@@ -83,6 +83,8 @@ void plan_begin(struct agent *a, const struct plan *p)
 	if (next) {
 		s->told = s->told_last = false;
 		s->sent_ns = 0;
+		if (p->next.members >> a->conf.member & 1)
+			sadb_promote_begin(a);
 		esl_phase_store(config, esl_load(&config->current) & 1, ESL_PHASE_SWITCH);
 	} else if (p->phase == PLAN_PREPARE) {
 		enter(a);
@@ -283,7 +285,7 @@ static void look_prepare(struct agent *a, __u64 now)
 			sadb_tell_beyond(a);
 		}
 	}
-	if (s->prepared && (!a->leader || all_have(a, is_prepared)))
+	if (s->prepared && (!a->leader || (all_have(a, is_prepared) && sadb_promote_answered(a))))
 		s->done = PLAN_PREPARE;
 }
 

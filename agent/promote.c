@@ -36,9 +36,19 @@ void promote_arrive(struct promote *p, bool led, __u64 others)
 	*p = (struct promote){ .state = PROMOTE_NEW, .answered = led ? others : 0 };
 }
 
-void promote_lead(struct promote *p)
+void promote_found(struct promote *p)
 {
-	if (p->state != PROMOTE_DONE)
+	*p = (struct promote){ .state = PROMOTE_DONE, .found = true };
+}
+
+void promote_begin(struct promote *p)
+{
+	p->found = false;
+}
+
+void promote_lead(struct promote *p, bool inherits)
+{
+	if (p->state != PROMOTE_DONE || (p->found && inherits))
 		promote_arrive(p, false, 0);
 }
 
@@ -180,16 +190,22 @@ bool promote_answered(struct promote *p, __u32 id, const struct promote_entry *e
 
 bool promote_told(struct promote *p, const struct promote_entry *e)
 {
+	bool changed = false;
+
 	if (e->state == ESL_PROMOTION_DONE && (p->state != PROMOTE_DONE || e->number > p->number)) {
 		done(p, e->number);
 		return true;
 	}
+	if (p->found && (e->state == ESL_PROMOTION_ASK || e->state == ESL_PROMOTION_AT)) {
+		promote_arrive(p, false, 0);
+		changed = true;
+	}
 	if (e->state == ESL_PROMOTION_AT && p->state == PROMOTE_NEW) {
 		p->state = PROMOTE_AT;
 		p->number = e->number;
-		return true;
+		changed = true;
 	}
-	return false;
+	return changed;
 }
 
 struct promote_entry promote_answer(const struct promote *p)

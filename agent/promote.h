@@ -19,6 +19,11 @@
  *              and from nobody else's word than this leader's: with another leader
  *              it is NEW again, before that one hears that it is followed.
  *     both     DONE: by the table.  For ever, while the key lives.
+ *              Found: it was there when this member began, who cannot know whether a
+ *              leader takes it alone.  It has no slots yet, and so has taken none: it
+ *              is NEW where that leader asks before, or where it leads itself what
+ *              others forwarded; by the table where nobody does.  So a leader lets
+ *              nobody switch to a table before all its members have answered.
  *
  * What is told and answered counts in the term in which it was, and an answer for
  * the boot that gave it.
@@ -34,6 +39,7 @@ enum promote_step { PROMOTE_IDLE, PROMOTE_KEEP, PROMOTE_TELL, PROMOTE_STOP };
 
 struct promote {
 	enum promote_state state;
+	bool found;		/* DONE, unless told otherwise: nothing was taken of it yet */
 	__u64 number;		/* AT: the first by the table. DONE: none at or below it, of another's slots; 0: none known */
 
 	/* Of the leader. */
@@ -68,8 +74,14 @@ struct promote_entry {
  * if they took it before. */
 void promote_arrive(struct promote *p, bool led, __u64 others);
 
-/* Another leader, or none, or this one. */
-void promote_lead(struct promote *p);
+/* An SA was there when this member began to look. */
+void promote_found(struct promote *p);
+
+/* This member is about to have slots. */
+void promote_begin(struct promote *p);
+
+/* Another leader, or none, or this one.  inherits: this one, of slots that others gave. */
+void promote_lead(struct promote *p, bool inherits);
 
 /* Member id started anew. */
 void promote_forget(struct promote *p, __u32 id);

@@ -256,13 +256,16 @@ void sadb_mark_taken(struct agent *a, const struct takeover_slots *taken);
 void sadb_clear_floors(struct agent *a);
 
 /* New SAs: this one came; another member leads, or this one; who may take part of them
- * changed; member id started anew; it told of them; does a number wait to be reached? */
+ * changed; this member is about to have slots; member id started anew; it told of them; does
+ * a number wait to be reached?  Does the leader know from all who prepare whether they take any? */
 void sadb_promote_arrived(struct agent *a, struct sa *sa);
 void sadb_promote_lead(struct agent *a);
 void sadb_promote_look(struct agent *a);
+void sadb_promote_begin(struct agent *a);
 void sadb_promote_forget(struct agent *a, __u32 id);
 void sadb_promote_heard(struct agent *a, __u32 id, const struct announcement *m);
 bool sadb_promote_busy(const struct agent *a);
+bool sadb_promote_answered(const struct agent *a);
 
 /* Between the parts. */
 int sadb_promote_start(struct agent *a);

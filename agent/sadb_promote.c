@@ -13,19 +13,42 @@
 #define AHEAD_NS (100 * NS_PER_MS)	/* all members know by then, and two heartbeats */
 #define AT_ONCE 64			/* of which the kernel is asked in one look, or that are told: other work waits */
 
-/* Who may take part of an SA but for this member: by the table in force, the one that
- * comes next, and the one that is about to be in force. */
-static __u64 others(const struct agent *a)
+/* Of the plan as this member has it and as it is about to have it, from this phase on. */
+static __u64 planned(const struct agent *a, enum plan_phase phase)
+{
+	const struct plan *p = cluster_plan(&a->membership.cluster), *own = &a->plan.plan;
+
+	return (p->phase >= phase ? p->next.members : 0) | (own->phase >= phase ? own->next.members : 0);
+}
+
+static __u64 others_since(const struct agent *a, enum plan_phase phase)
 {
 	const struct membership *m = &a->membership;
-	const struct plan *p = cluster_plan(&m->cluster);
-	__u64 all = m->active.members | cluster_table(&m->cluster)->members;
+	__u64 all = m->active.members | cluster_table(&m->cluster)->members | planned(a, phase);
 
-	if (p->phase != PLAN_NONE)
-		all |= p->next.members;
-	if (a->plan.plan.phase != PLAN_NONE)
-		all |= a->plan.plan.next.members;
 	return all & ~(1ULL << a->conf.member);
+}
+
+/* Who may take part of an SA but for this member: by the table in force, the one that
+ * is about to be, and the one that members switch to. */
+static __u64 takers(const struct agent *a)
+{
+	return others_since(a, PLAN_SWITCH);
+}
+
+/* The same, and who prepares to. */
+static __u64 others(const struct agent *a)
+{
+	return others_since(a, PLAN_PREPARE);
+}
+
+/* Does this member lead by another table than the first one of its cluster? */
+static bool inherits(const struct agent *a)
+{
+	const struct cluster *c = &a->membership.cluster;
+	const struct stamp *known = &c->known.stamp;
+
+	return cluster_leader(c) == a->conf.member && known->term && (known->term != c->term || known->epoch > 1);
 }
 
 static bool is_open(const struct sa *sa)
@@ -166,7 +189,7 @@ static void look_leader(struct agent *a, __u64 now)
 		if (!is_open(sa))
 			continue;
 		left--;
-		look_alone(a, sa, who);
+		look_alone(a, sa, takers(a));
 		if (tick(a, sa, who, now) || is_due(sa, now))
 			tell_sa(&m, a, sa, promote_word(&sa->promote));
 		if (is_open(sa))
@@ -218,10 +241,14 @@ void sadb_promote_arrived(struct agent *a, struct sa *sa)
 	if (sa->arrived)
 		return;
 	sa->arrived = true;
-	/* Where nobody forwards yet, all begin by the first table; and where nothing is
-	 * remembered, nothing can be accepted twice. */
-	if (!a->membership.active.members || !sa->kernel.replay_window || (a->leader && !others(a)))
+	/* Where nothing is remembered, nothing can be accepted twice. */
+	if (!sa->kernel.replay_window || (a->leader && !others(a)))
 		return;
+	/* Where nobody forwards yet, all begin by the first table. */
+	if (!a->membership.active.members) {
+		promote_found(&sa->promote);
+		return;
+	}
 	promote_arrive(&sa->promote, a->leader && !known, others(a));
 	sa->leads_alone = a->leader && !known;
 	sa->promote_told_ns = 0;
@@ -237,7 +264,7 @@ void sadb_promote_restored(struct sa *sa, __u64 leader_below)
 
 void sadb_promote_look(struct agent *a)
 {
-	__u64 who = others(a);
+	__u64 who = takers(a);
 
 	for (struct sa *sa = a->leader ? a->sadb->work[SA_PROMOTE].first : NULL; sa; sa = sa->next[SA_PROMOTE])
 		if (is_open(sa))
@@ -245,6 +272,16 @@ void sadb_promote_look(struct agent *a)
 	set_flag(a);
 	if (a->sadb->work[SA_PROMOTE].count)
 		loop_again(a->sadb->promote, 0);
+}
+
+static void lead(struct agent *a, struct sa *sa)
+{
+	promote_lead(&sa->promote, inherits(a));
+	if (sa->promote.state == PROMOTE_DONE)
+		return;
+	sa->promote_told_ns = 0;
+	rewrite(a, sa);
+	sadb_promote_queue(a, sa);
 }
 
 void sadb_promote_lead(struct agent *a)
@@ -255,13 +292,23 @@ void sadb_promote_lead(struct agent *a)
 		struct sa *sa = a->sadb->all[i];
 
 		sa->leads_alone = false;
-		if (sa->outbound || sa->promote.state == PROMOTE_DONE)
-			continue;
-		promote_lead(&sa->promote);
-		sa->promote_told_ns = 0;
-		rewrite(a, sa);
+		if (!sa->outbound)
+			lead(a, sa);
 	}
 	sadb_promote_look(a);
+}
+
+void sadb_promote_begin(struct agent *a)
+{
+	bool leads = inherits(a);
+
+	for (size_t i = 0; i < a->sadb->count; i++) {
+		struct sa *sa = a->sadb->all[i];
+
+		if (sa->promote.found && leads)
+			lead(a, sa);
+		promote_begin(&sa->promote);
+	}
 }
 
 void sadb_promote_forget(struct agent *a, __u32 id)
@@ -284,7 +331,7 @@ static void hear_answer(struct agent *a, __u32 id, const struct announced_promot
 	else if (sa->promote.step == PROMOTE_STOP)
 		rewrite(a, sa);
 	if (is_open(sa))
-		look_alone(a, sa, others(a));
+		look_alone(a, sa, takers(a));
 }
 
 static void hear_leader(struct agent *a, const struct announced_promotion *p, struct announcement *reply)
@@ -304,6 +351,9 @@ static void hear_leader(struct agent *a, const struct announced_promotion *p, st
 		if (sa->promote.state == PROMOTE_DONE && sa->promote.number > sa->floor)
 			sa->floor = sa->promote.number;
 		rewrite(a, sa);
+		/* The leader takes alone what was found here. */
+		sadb_promote_queue(a, sa);
+		loop_again(a->sadb->promote, LOOK_NS);
 	}
 	if (p->state != ESL_PROMOTION_DONE)
 		tell_sa(reply, a, sa, promote_answer(&sa->promote));
@@ -333,6 +383,16 @@ bool sadb_promote_busy(const struct agent *a)
 	while (sa && !(is_open(sa) && promote_is_busy(&sa->promote)))
 		sa = sa->next[SA_PROMOTE];
 	return sa;
+}
+
+bool sadb_promote_answered(const struct agent *a)
+{
+	const struct sa *sa = a->sadb->work[SA_PROMOTE].first;
+	__u64 who = others(a);
+
+	while (sa && (!is_open(sa) || promote_may_take(&sa->promote, who)))
+		sa = sa->next[SA_PROMOTE];
+	return !sa;
 }
 
 void sadb_promote_queue(struct agent *a, struct sa *sa)

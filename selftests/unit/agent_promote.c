@@ -53,7 +53,7 @@ Test(promote, leader_takes_alone_when_nobody_else_does)
 	promote_forget(&p, 2);
 	cr_expect_not(promote_may_take(&p, 0x6), "it started anew, and may have it now");
 	promote_answered(&p, 2, &none, MS);
-	promote_lead(&p);
+	promote_lead(&p, false);
 	cr_expect_not(promote_may_take(&p, 0x6), "they answered another leader");
 }
 
@@ -238,12 +238,12 @@ Test(promote, what_a_member_does_with_the_leaders_word)
 	cr_expect(promote_told(&p, &first));
 	cr_expect_not(promote_told(&p, &later), "one leader tells one number");
 	cr_expect_eq(promote_answer(&p).number, 50);
-	promote_lead(&p);
+	promote_lead(&p, false);
 	cr_expect_eq(promote_answer(&p).state, ESL_PROMOTION_HAVE, "another leader: as if nothing had been told");
 	cr_expect(promote_told(&p, &done));
 	cr_expect_not(promote_told(&p, &lower), "a floor is never lowered");
 	cr_expect_not(promote_told(&p, &first));
-	promote_lead(&p);
+	promote_lead(&p, false);
 	cr_expect(p.state == PROMOTE_DONE && p.number == 49, "for ever");
 }
 
@@ -440,7 +440,7 @@ static void change_leader(struct lab *l, __u32 to)
 
 		n->follows = to;
 		n->alone = false;
-		promote_lead(&n->p);
+		promote_lead(&n->p, false);
 	}
 	l->leader = to;
 	l->term++;
