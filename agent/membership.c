@@ -107,6 +107,13 @@ __u64 membership_silent_ns(const struct agent *a)
 	return until && until < now ? now - until : 0;
 }
 
+__u32 membership_distance(const struct agent *a)
+{
+	const struct membership *m = &a->membership;
+
+	return m->tables ? takeover_distance(m->active.slot, a->conf.member) : m->distance;
+}
+
 static void tell_serve(struct agent *a)
 {
 	struct membership *m = &a->membership;
@@ -290,9 +297,12 @@ int membership_start(struct agent *a)
 {
 	struct membership *m = &a->membership;
 	struct cluster_config config = config_of(&a->conf);
+	const struct esl_table *left = esl_table(a->pins.config);
 	int err;
 
 	cluster_start(&m->cluster, &config, a->sync.own.boot, agent_now());
+	/* Maps that nobody has filled yet name no owner. */
+	m->distance = left->epoch ? takeover_distance(left->slot, a->conf.member) : ESL_SLOTS;
 	m->serve = SERVE_STARTING;
 	m->serve_since_ns = agent_now();
 	err = loop_timer(a, &m->timer, 0, on_due);

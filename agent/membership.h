@@ -23,6 +23,7 @@ struct membership {
 	bool leaving;			/* asked to stop: slots are given away first */
 	__u64 leave_ns;			/* since then */
 	struct slot_table active;	/* as the program has it */
+	__u32 distance;			/* by the table that an earlier run left */
 	enum serve serve;		/* as last looked at */
 	__u64 serve_since_ns;
 	__u64 deadline_ns;		/* as the program has it */
@@ -53,6 +54,10 @@ void membership_leave(struct agent *a);
 
 /* Fill the slots and turns of a table; its epoch has the options' in it. */
 void membership_fill(const struct slot_table *s, struct esl_table *t);
+
+/* takeover_distance() by the table in force, or, where there was none yet in this run, by the last of
+ * the run before: its kernel has seen what came then. */
+__u32 membership_distance(const struct agent *a);
 
 /* For how long the program has not been allowed to forward; 0: it is, or never was. */
 __u64 membership_silent_ns(const struct agent *a);

@@ -246,14 +246,14 @@ static __u64 unseen_ns(const struct agent *a, const struct sa *sa)
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 {
 	/* Of what the leader takes alone only the others know a rate. */
-	__u64 own = max64(sa->rate, sa->rate_before);
+	__u64 own = takeover_rate(sa->rate, sa->rate_before, agent_now() - sa->told_ns, membership_silent_ns(a));
 	__u64 rate = sa->promote.state == PROMOTE_DONE ? own : max64(own, sa->heard_rate);
 	struct takeover_known k = { .own = sa->kernel.seq,
 				    .heard = sa->heard_top,
 				    .rate = rate,
 				    .unheard_ns = unseen_ns(a, sa),
 				    .esp_shift = a->change.active.esp_shift,
-				    .distance = takeover_distance(a->membership.active.slot, a->conf.member) };
+				    .distance = membership_distance(a) };
 
 	return k.own || k.heard ? max64(sa->floor, takeover_floor(&k)) : sa->floor;
 }

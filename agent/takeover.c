@@ -3,6 +3,7 @@
 
 #define NS_PER_S 1000000000ULL
 #define BAR_NUMBERS 64		/* ahead, of an SA without a rate */
+#define QUIET_NS (NS_PER_S / 2)	/* members look several times in it */
 
 static __u64 max64(__u64 a, __u64 b)
 {
@@ -58,6 +59,11 @@ __u32 takeover_distance(const __u8 *slot, __u32 member)
 		longest = run > longest ? run : longest;
 	}
 	return longest < ESL_SLOTS ? longest + 1 : ESL_SLOTS;
+}
+
+__u64 takeover_rate(__u64 rate, __u64 before, __u64 moved_ns, __u64 silent_ns)
+{
+	return moved_ns > silent_ns && moved_ns - silent_ns > QUIET_NS ? 0 : max64(rate, before);
 }
 
 __u64 takeover_floor(const struct takeover_known *k)

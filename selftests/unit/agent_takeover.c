@@ -7,6 +7,8 @@
 
 #include "rand.h"
 
+#define MS 1000000ULL
+
 static void fill(__u8 slot[ESL_SLOTS], __u8 of_rest)
 {
 	memset(slot, of_rest, ESL_SLOTS);
@@ -49,6 +51,26 @@ Test(agent_takeover, distance)
 	fill(slot, 1);
 	slot[100] = slot[200] = 2;
 	cr_expect_eq(takeover_distance(slot, 2), 156, "from 200 on over the end to 100");
+}
+
+Test(agent_takeover, rate)
+{
+	static const struct {
+		const char *name;
+		__u64 rate, before, moved_ns, silent_ns, expect;
+	} rows[] = {
+		{ "it moves", 250, 240, 100 * MS, 0, 250 },
+		{ "it fell silent at the last look", 125, 250, 300 * MS, 0, 250 },
+		{ "nothing comes any more", 250, 250, 501 * MS, 0, 0 },
+		{ "nor did for minutes", 250, 250, 300000 * MS, 0, 0 },
+		{ "this member saw nothing itself", 250, 250, 800 * MS, 750 * MS, 250 },
+		{ "silent, and it had stood still before", 250, 250, 1300 * MS, 750 * MS, 0 },
+		{ "it has moved since", 250, 250, 10 * MS, 750 * MS, 250 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cr_expect_eq(takeover_rate(rows[i].rate, rows[i].before, rows[i].moved_ns, rows[i].silent_ns),
+			     rows[i].expect, "%s", rows[i].name);
 }
 
 Test(agent_takeover, floor)
