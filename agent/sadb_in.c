@@ -246,7 +246,8 @@ static __u64 unseen_ns(const struct agent *a, const struct sa *sa)
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 {
 	/* Of what the leader takes alone only the others know a rate. */
-	__u64 own = takeover_rate(sa->rate, sa->rate_before, agent_now() - sa->told_ns, membership_silent_ns(a));
+	__u64 moved_ns = sa->stirred ? 0 : agent_now() - sa->told_ns;
+	__u64 own = takeover_rate(sa->rate, sa->rate_before, moved_ns, membership_silent_ns(a));
 	__u64 rate = sa->promote.state == PROMOTE_DONE ? own : max64(own, sa->heard_rate);
 	struct takeover_known k = { .own = sa->kernel.seq,
 				    .heard = sa->heard_top,

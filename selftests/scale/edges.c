@@ -321,6 +321,11 @@ void edges_run(struct agent *a, __u64 for_ns)
 		a->sync.heard[i].heard_ns = clock_ns;
 }
 
+__u32 membership_distance(const struct agent *a)
+{
+	return takeover_distance(a->membership.active.slot, a->conf.member);
+}
+
 __u64 membership_silent_ns(const struct agent *a)
 {
 	(void)a;
