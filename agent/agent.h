@@ -90,6 +90,7 @@ struct other {
 	char difference[64];	/* which value of its configuration differs */
 	__u64 received;		/* announcements */
 	struct reach reach;
+	__u64 refused_ns;	/* when it last said that another holder of this member's id is alive; 0: not since the channel stood */
 	enum channel_end told;	/* of its channel, in the log */
 };
 
@@ -266,6 +267,8 @@ int secure_start(struct agent *a, const struct sockaddr_in *own, char error[ESL_
 void secure_stop(struct agent *a);
 /* Read the secrets again. */
 void secure_reload(struct agent *a);
+/* Does a member refuse this one, because another holder of its id is alive there? */
+bool secure_is_taken(const struct agent *a);
 /* A datagram with this header was refused as of an unknown boot. */
 void secure_doubt(struct agent *a, const struct sealed_header *h);
 

@@ -195,7 +195,9 @@ void cluster_tick(struct cluster *c, const struct cluster_local *local, __u64 no
 	if (l->ready != local->ready || l->leaving != local->leaving || l->phase != local->phase ||
 	    l->phase_epoch != local->phase_epoch || stamp_compare(&l->held, &local->held))
 		c->send = true;
-	if (l->ready && !local->ready)
+	if (local->taken && !l->taken)
+		election_reset(c);
+	if ((l->ready && !local->ready) || (local->taken && !l->taken))
 		lease_resign(c, now);
 	c->local = *local;
 	step(c, now, ret);

@@ -112,6 +112,7 @@ struct cluster_config {
 struct cluster_local {
 	bool ready;		/* programs, guard, rules, link, SAs: it could forward */
 	bool leaving;		/* asked to give its slots away */
+	bool taken;		/* a member says that another holder of this id is alive, and hears that one */
 	__u16 load;		/* in 1/1000 of what it can do; 0: not measured */
 	struct stamp held;	/* the table that the edges have in force */
 	/* The phase that the edges have done of the plan with this epoch. */

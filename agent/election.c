@@ -16,7 +16,7 @@ bool election_is_mute(const struct cluster *c, __u64 now)
 
 bool election_is_taken(const struct cluster *c, __u64 now)
 {
-	return c->taken_ns && now - c->taken_ns < c->config.dead_ns;
+	return c->local.taken || (c->taken_ns && now - c->taken_ns < c->config.dead_ns);
 }
 
 __u32 election_majority(const struct cluster *c)

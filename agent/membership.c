@@ -193,6 +193,7 @@ static struct cluster_local local_of(const struct agent *a)
 	struct cluster_local local = {
 		.ready = a->why == WHY_READY,
 		.leaving = m->leaving,
+		.taken = secure_is_taken(a),
 		.held = m->active.stamp,
 	};
 

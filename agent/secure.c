@@ -9,12 +9,16 @@
 
 #include "agent.h"
 
+/* Whoever refuses this member is asked again five times in a second, and answers within one. */
+#define TAKEN_NS (2 * NS_PER_S)
+
 static void on_up(void *data, size_t i, __u64 boot)
 {
 	struct agent *a = data;
 	struct other *o = &a->sync.others[i];
 
 	(void)boot;
+	o->refused_ns = 0;
 	if (o->told != CHANNEL_NONE)
 		say(LOG_NOTICE, "member %u: the channel stands again", o->id);
 	o->told = CHANNEL_NONE;
@@ -34,11 +38,24 @@ static void on_ended(void *data, size_t i, enum channel_end why, bool was_up)
 	struct agent *a = data;
 	struct other *o = i == CHANNEL_STRANGER ? NULL : &a->sync.others[i];
 
+	/* Where the channel stands it is this member that refused another one with that id. */
+	if (o && why == CHANNEL_ID_TAKEN && !channel_up(a->sync.channel, i, NULL))
+		o->refused_ns = agent_now();
 	if (!o || why == o->told || (!was_up && !worth_telling(why)) || channel_up(a->sync.channel, i, NULL))
 		return;
 	if (why != CHANNEL_REPLACED && why != CHANNEL_RETIRED)
 		say(LOG_WARNING, "member %u: no channel: %s", o->id, channel_end_sentence(why));
 	o->told = why;
+}
+
+bool secure_is_taken(const struct agent *a)
+{
+	__u64 now = agent_now();
+
+	for (size_t i = 0; i < a->sync.count; i++)
+		if (a->sync.others[i].refused_ns && now - a->sync.others[i].refused_ns < TAKEN_NS)
+			return true;
+	return false;
 }
 
 static int read_secrets(struct agent *a, struct tls_secrets *ret, char error[ESL_ERROR_MAX])

@@ -145,7 +145,8 @@ static json_t *sessions(const struct agent *a)
 static void put_why(const struct agent *a, json_t *why)
 {
 	const struct membership *m = &a->membership;
-	bool ready = a->why == WHY_READY;
+	/* One that is refused for its id hears nobody, and would seem to wait for them. */
+	bool ready = a->why == WHY_READY || m->serve == SERVE_ID_TAKEN;
 	__u64 since = ready ? m->serve_since_ns : a->why_since_ns;
 
 	json_object_set_new(why, "reason", json_string(ready ? serve_name(m->serve) : why_name(a->why)));
