@@ -128,9 +128,21 @@ void rejoin_announced(struct rejoin_sa *s, __u32 from, __u64 round, bool recorde
 {
 	bool news = round + 1 > s->heard[from];
 
+	/* One that stood aside used the round after the one announced. */
+	if (s->outlived >> from & 1 && round <= s->heard[from])
+		return;
+	s->outlived &= ~(1ULL << from);
 	s->heard[from] = max64(s->heard[from], round + 1);
 	if (recorded && (news || wanted))
 		s->due |= 1ULL << from;
+}
+
+void rejoin_outlived(struct rejoin_sa *s, __u32 from)
+{
+	if (!s->heard[from])
+		return;
+	s->outlived |= 1ULL << from;
+	s->due &= ~(1ULL << from);
 }
 
 bool rejoin_acknowledged(struct rejoin_sa *s, __u32 from, __u64 rounds)
@@ -146,6 +158,7 @@ void rejoin_recorded(struct rejoin_sa *s, __u64 now_ns)
 {
 	for (__u32 i = 0; i < ESL_LANES_MAX; i++)
 		s->due |= (__u64)(s->heard[i] > 0) << i;
+	s->due &= ~s->outlived;
 	s->since_ns = s->whole ? now_ns : 0;
 }
 

@@ -29,6 +29,11 @@
  * pinned maps.  So is one that nobody knows; but where this member found it when
  * it started, and has not seen it come, all others must have said so.
  *
+ * Where a second machine used a member's id for a while, a life that had ended comes back,
+ * with a record that knows nothing of it.  Rounds that another life announced, and the next one, are not
+ * acknowledged to this one: without that it does not get as far, because the other life
+ * began an allowance beyond what was known of it.
+ *
  * Counts of rounds: n means the rounds 0 .. n - 1; 0 means none.
  */
 #ifndef AGENT_REJOIN_H
@@ -71,6 +76,7 @@ struct rejoin_sa {
 	__u64 acked[ESL_LANES_MAX];	/* rounds of this one that each acknowledged, */
 	__u64 kept;			/* and those of which the record says that enough did */
 	__u64 due;			/* to whom heard is to be told */
+	__u64 outlived;			/* bit i: heard[i] is of another life of member i, and the present one is not beyond it */
 	__u64 answered;			/* to the question that stands */
 	__u64 know;			/* of those: have the SA, */
 	__u64 complete;			/* can say what this member sent on it, or that it did not, */
@@ -115,6 +121,9 @@ bool rejoin_is_acknowledged(const struct rejoin_sa *s, const struct rejoin_rule 
  * announced it says so until enough have told it.
  */
 void rejoin_announced(struct rejoin_sa *s, __u32 from, __u64 round, bool recorded, bool wanted);
+
+/* Member from has another life than the one that was heard before. */
+void rejoin_outlived(struct rejoin_sa *s, __u32 from);
 
 /* A member acknowledged. Returns whether more than before. */
 bool rejoin_acknowledged(struct rejoin_sa *s, __u32 from, __u64 rounds);

@@ -228,6 +228,7 @@ void sadb_hello(struct agent *a)
 	sadb_find_senders(a);
 	sadb_find_spent(a);
 	sadb_ask(a);
+	sadb_hold_later(a);
 	sync_hello(a);
 	probe_page(a);
 	sadb_tell_active(a);

@@ -67,6 +67,7 @@ struct sa {
 	enum rejoin silent;		/* why nothing is sent; OPEN: it is */
 	bool held;			/* held_round is announced and not used yet */
 	__u64 held_round;
+	__u64 held_ns;			/* since when */
 	struct rejoin_sa rejoin;
 	__u64 print;			/* of the key that the record was made for; 0: not told */
 	__u64 rekey_ns;			/* leader: when a rekey was last asked for, */
@@ -152,6 +153,9 @@ void sadb_open(struct agent *a);
 /* Member from is in this round; wanted: it has not been told by enough that it was heard.
  * Returns -EPROTO when it uses another plan. */
 int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r, bool wanted);
+
+/* Member id lost its maps, or another machine has its id. */
+void sadb_outlived(struct agent *a, __u32 id);
 
 /* What member others[i] asks, answers and acknowledges. */
 void sadb_heard(struct agent *a, size_t i, const struct announcement *m);
@@ -285,6 +289,9 @@ void sadb_ask_soon(struct agent *a);
 /* Rounds of other members are to be acknowledged. */
 void sadb_acknowledge(struct agent *a, struct sa *sa);
 int sadb_start_trail(struct agent *a);
+/* Where those that hear this member do not acknowledge the round that is held, it may be another life's:
+ * hold a later one. */
+void sadb_hold_later(struct agent *a);
 /* More is acknowledged: make the jump that waits. */
 void sadb_go_on(struct agent *a, struct sa *sa);
 /* Leader: have IKE rekey it. */

@@ -8,6 +8,10 @@
 
 #include "sadb.h"
 
+/* A round that is heard is acknowledged within this time, lost messages included. */
+#define HELD_NS (400 * NS_PER_MS)
+/* Beyond what another life announced, and what it used after. */
+#define HELD_MORE 2
 /* An SA without packets for this long may catch up in one jump. */
 #define IDLE_NS (200 * NS_PER_MS)
 
@@ -38,8 +42,24 @@ static void hold(struct agent *a, struct sa *sa, __u64 round)
 		sa->held_round = round;
 	a->sadb->held += !sa->held;
 	sa->held = true;
+	sa->held_ns = agent_now();
 	sa->silent = REJOIN_UNACKNOWLEDGED;
 	mark_dirty(a, sa);
+}
+
+void sadb_hold_later(struct agent *a)
+{
+	struct sadb *db = a->sadb;
+	__u64 now = agent_now();
+
+	if (!db->held || a->membership.serve != SERVE_FORWARDING)
+		return;
+	for (size_t i = 0; i < db->count; i++) {
+		struct sa *sa = db->all[i];
+
+		if (sa->held && sa->recorded && sa->present && now - sa->held_ns > HELD_NS)
+			hold(a, sa, sa->held_round + HELD_MORE);
+	}
 }
 
 static void fail(struct sa *sa, enum rejoin why, __u64 oseq, int err)

@@ -325,6 +325,13 @@ void sadb_heard(struct agent *a, size_t i, const struct announcement *m)
 		sync_send(a, &replies);
 }
 
+void sadb_outlived(struct agent *a, __u32 id)
+{
+	for (size_t i = 0; i < a->sadb->count; i++)
+		if (a->sadb->all[i]->outbound)
+			rejoin_outlived(&a->sadb->all[i]->rejoin, id);
+}
+
 bool sadb_is_silent(const struct agent *a, bool was_ready)
 {
 	const struct sa *sa = a->sadb ? a->sadb->work[SA_WAIT].first : NULL;

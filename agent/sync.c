@@ -153,8 +153,11 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 		o->stopped = 0;
 	}
 	o->boot = m->boot;
-	if (o->life != m->life)
+	if (o->life != m->life) {
 		o->life_ns = agent_now();
+		if (o->life)
+			sadb_outlived(a, o->id);
+	}
 	o->life = m->life;
 	o->flags = m->flags;
 	o->epoch = m->options.epoch;
