@@ -38,11 +38,13 @@ static __u64 assigned(const struct agent *a, const struct sa *sa)
 /* Announce a round that may not be used yet. */
 static void hold(struct agent *a, struct sa *sa, __u64 round)
 {
-	if (!sa->held || round > sa->held_round)
+	/* The others' rounds ask for it again and again. */
+	if (!sa->held || round > sa->held_round) {
 		sa->held_round = round;
+		sa->held_ns = agent_now();
+	}
 	a->sadb->held += !sa->held;
 	sa->held = true;
-	sa->held_ns = agent_now();
 	sa->silent = REJOIN_UNACKNOWLEDGED;
 	mark_dirty(a, sa);
 }
@@ -206,13 +208,15 @@ static bool choose_round(struct agent *a, struct sa *sa, __u64 *round)
 {
 	struct rejoin_rule rule = sadb_rule(a);
 	enum rejoin before = sa->silent, why;
-	bool held;
+	bool held = false;
 
 	if (sa->held) {
 		*round = sa->held_round;
 		return rejoin_is_acknowledged(&sa->rejoin, &rule, sa->held_round);
 	}
-	why = rejoin_begin(&sa->rejoin, &rule, sadb_living(a), &sa->lanes.plan, sa->kernel.esn, round, &held);
+	/* Who is refused for its id hears nobody who could tell, and the other holder sends. */
+	why = secure_is_taken(a) ? REJOIN_ASKING :
+				   rejoin_begin(&sa->rejoin, &rule, sadb_living(a), &sa->lanes.plan, sa->kernel.esn, round, &held);
 	say_silent(sa, why);
 	if (why == REJOIN_ASKING && before != REJOIN_ASKING)
 		sadb_ask_soon(a);
