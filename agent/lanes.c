@@ -59,6 +59,31 @@ struct lane_jump lane_jump_to(const struct lane_state *s, __u64 round, __u64 ass
 	};
 }
 
+/* Count of the rounds in which the lane's block ends at or below max. */
+static __u64 rounds_below(const struct lane_state *s, __u64 max)
+{
+	__u64 first = esl_lane_last(&s->plan, 0, s->lane);
+
+	return max < first ? 0 : (max - first) / ((__u64)s->plan.lanes << s->plan.block_shift) + 1;
+}
+
+enum lane_fit lane_fit(struct lane_state *s, struct lane_jump *jump, __u64 assigned, __u64 max)
+{
+	__u64 rounds = rounds_below(s, max);
+
+	if (rounds && jump->round >= rounds && lane_round_beyond(s, assigned) < rounds)
+		*jump = lane_jump_to(s, rounds - 1, assigned);
+	if (jump->round < rounds) {
+		jump->last = jump->round == rounds - 1;
+		return LANE_JUMP;
+	}
+	/* A counter that is anywhere else, after a restart, has left what it did not use. */
+	if (s->started && s->last && !s->ended && assigned < esl_lane_last(&s->plan, s->round, s->lane))
+		return LANE_REST;
+	s->ended = true;
+	return LANE_END;
+}
+
 __u64 lane_start_round(const struct lane_state *s, __u64 assigned)
 {
 	return max64(s->ahead, lane_round_beyond(s, assigned));
@@ -67,7 +92,7 @@ __u64 lane_start_round(const struct lane_state *s, __u64 assigned)
 bool lane_on_half(struct lane_state *s, __u64 seq, __u64 *ret_round)
 {
 	/* An event of a block that was left already asks for nothing. */
-	if (!s->started || esl_lane_place(&s->plan, seq).round < s->round)
+	if (!s->started || s->ended || esl_lane_place(&s->plan, seq).round < s->round)
 		return false;
 	s->aside = false;
 	*ret_round = s->round + 1;
@@ -77,7 +102,7 @@ bool lane_on_half(struct lane_state *s, __u64 seq, __u64 *ret_round)
 bool lane_on_drop(struct lane_state *s, __u64 assigned, __u64 *ret_round)
 {
 	/* A late packet was dropped, but the counter is inside the block: good. */
-	if (!s->started || assigned < esl_lane_last(&s->plan, s->round, s->lane))
+	if (!s->started || s->ended || assigned < esl_lane_last(&s->plan, s->round, s->lane))
 		return false;
 	s->aside = false;
 	*ret_round = s->round + 1;
@@ -93,6 +118,8 @@ bool lane_on_announced(struct lane_state *s, __u64 round)
 
 bool lane_is_behind(const struct lane_state *s)
 {
+	if (s->last || s->ended)
+		return false;
 	/* A sender hears its own round again: that is no reason to leave it. */
 	if (s->sticky && s->aside && s->heard && s->ahead == s->round)
 		return s->started;
@@ -134,6 +161,8 @@ void lane_jumped(struct lane_state *s, const struct lane_jump *jump)
 {
 	s->aside |= !s->started;
 	s->started = true;
+	s->ended = false;
+	s->last = jump->last;
 	s->round = max64(s->round, jump->round);
 	if (!s->sticky)
 		s->ahead = max64(s->ahead, s->round);

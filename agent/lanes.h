@@ -19,6 +19,9 @@
  *
  * Rounds merge by maximum and only grow.  None of this decides which numbers
  * may leave: the lane does, and the guard enforces it.
+ *
+ * A lane ends with its last block that lies wholly below the highest number of
+ * the SA.  It is used up to its end; then the member is silent.
  */
 #ifndef AGENT_LANES_H
 #define AGENT_LANES_H
@@ -32,6 +35,8 @@ struct lane_state {
 	bool started;		/* round holds: a jump has been made */
 	bool heard;		/* another member announced a round */
 	bool aside;		/* sticky: nothing was sent in round when it was chosen */
+	bool last;		/* round is the last one of this lane: nobody is followed out of it */
+	bool ended;		/* the lane has no number left */
 	__u64 round;		/* the round of the block in use */
 	__u64 ahead;		/* the highest round that any member announced; sticky: any other */
 };
@@ -41,6 +46,14 @@ struct lane_jump {
 	__u64 round;
 	__u64 oseq;	/* last number assigned, so the next is the first of the block */
 	__u64 bound;	/* last number of the block */
+	bool last;	/* there is no later block in this lane */
+};
+
+/* What is to be done about a jump where the numbers end. */
+enum lane_fit {
+	LANE_JUMP,	/* make it */
+	LANE_REST,	/* none: the block in use is the last one, and not used up */
+	LANE_END,	/* none ever: no number of the lane is left to be assigned */
 };
 
 /*
@@ -69,6 +82,13 @@ __u64 lane_round_beyond(const struct lane_state *s, __u64 assigned);
 
 /* The jump into round, or a later one where the kernel is past it. */
 struct lane_jump lane_jump_to(const struct lane_state *s, __u64 round, __u64 assigned);
+
+/*
+ * Fit a jump into the numbers of the SA, max being the highest: one that leads
+ * beyond the lane's last block leads into it, as long as the kernel is before it.
+ * assigned: as given to lane_jump_to(). max: not 0.
+ */
+enum lane_fit lane_fit(struct lane_state *s, struct lane_jump *jump, __u64 assigned, __u64 max);
 
 /*
  * Which round to start an SA in that has no record here, at the least: rejoin.h

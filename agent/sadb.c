@@ -227,6 +227,7 @@ void sadb_hello(struct agent *a)
 {
 	sadb_find_senders(a);
 	sadb_find_spent(a);
+	sadb_find_ended(a);
 	sadb_ask(a);
 	sadb_hold_later(a);
 	sync_hello(a);

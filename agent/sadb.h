@@ -5,6 +5,7 @@
  *
  *     sadb.c          the SAs of the kernel, and the event sources
  *     sadb_out.c      outbound: records, jumps, rounds
+ *     sadb_end.c      outbound: the end of their numbers
  *     sadb_in.c       inbound: records, tops, floors
  *     sadb_seen.c     inbound: which are in use, and the kernel's tops of those
  *     sadb_switch.c   inbound: where a planned change switches
@@ -36,6 +37,7 @@ enum sa_work {
 	SA_ACKNOWLEDGE,	/* outbound: rounds of other members to be acknowledged */
 	SA_WAIT,	/* outbound: it may not begin yet, and perhaps others are asked */
 	SA_SPENT,	/* outbound: its counter moved since this was last looked at, or it has to be rekeyed */
+	SA_LAST,	/* outbound: in its last block, or at the end of it */
 	SA_PROBE,	/* outbound: its salt, or what is told of it, changed */
 	SA_PROMOTE,	/* inbound: not all members have it yet */
 	SA_WORKS
@@ -79,6 +81,7 @@ struct sa {
 	__u64 jumps;
 	__u64 late;			/* jumps made after the block was used up */
 	__u64 jump_ns_max;
+	__u64 ended_ns;			/* when the kernel was made to refuse; 0: it did before */
 	struct sa_audit *audit;		/* of its IVs; NULL: nobody has told of it yet */
 
 	/* inbound */
@@ -165,6 +168,9 @@ void sadb_ask(struct agent *a);
 
 /* Leader: see to it that SAs are rekeyed before their 32-bit numbers end. */
 void sadb_find_spent(struct agent *a);
+
+/* See which SAs have come to the end of their last blocks, and say so. */
+void sadb_find_ended(struct agent *a);
 
 /* Is there an SA of the kernel that this member may not begin to send on? */
 bool sadb_is_silent(const struct agent *a, bool was_ready);
@@ -292,6 +298,13 @@ int sadb_start_trail(struct agent *a);
 /* Where those that hear this member do not acknowledge the round that is held, it may be another life's:
  * hold a later one. */
 void sadb_hold_later(struct agent *a);
+/*
+ * What the kernel may have assigned.  A counter below what has passed belongs
+ * to an SA that was added again: then everything up to the bound is spent.
+ */
+__u64 sadb_assigned(const struct agent *a, const struct sa *sa);
+/* The lane of lanes.ended has no number left; sa->kernel was just read. */
+void sadb_end(struct agent *a, struct sa *sa);
 /* More is acknowledged: make the jump that waits. */
 void sadb_go_on(struct agent *a, struct sa *sa);
 /* Leader: have IKE rekey it. */

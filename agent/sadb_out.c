@@ -24,9 +24,7 @@ static void mark_dirty(struct agent *a, struct sa *sa)
 	sync_announce(a);
 }
 
-/* What the kernel may have assigned. A counter below what has passed belongs
- * to an SA that was added again: then everything up to the bound is spent. */
-static __u64 assigned(const struct agent *a, const struct sa *sa)
+__u64 sadb_assigned(const struct agent *a, const struct sa *sa)
 {
 	const struct esl_guard *g = guard_of(a, sa);
 
@@ -87,6 +85,7 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 	struct esl_guard *g = guard_of(a, sa);
 	__u64 begin = agent_now(), took, spent;
 	struct rejoin_rule rule = sadb_rule(a);
+	enum lane_fit fit;
 	struct lane_jump j;
 	bool stood;
 	int err = xfrm_read_counter(&a->xfrm, &sa->kernel);
@@ -96,12 +95,13 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 		sa->present = err != -ESRCH && sa->present;
 		return;
 	}
-	spent = assigned(a, sa);
+	spent = sadb_assigned(a, sa);
 	j = lane_jump_to(&sa->lanes, round, spent);
-	if (j.bound > esl_number_max(sa->kernel.esn)) {
-		fail(sa, REJOIN_EXHAUSTED, j.oseq, 0);
+	fit = lane_fit(&sa->lanes, &j, spent, esl_number_max(sa->kernel.esn));
+	if (fit == LANE_END)
+		sadb_end(a, sa);
+	if (fit != LANE_JUMP)
 		return;
-	}
 	if (j.round >= rejoin_limit(&sa->rejoin, &rule, &sa->lanes.plan, sa->kernel.esn)) {
 		hold(a, sa, j.round);
 		return;
@@ -122,6 +122,8 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 	a->sadb->held -= sa->held;
 	sa->held = false;
 	lane_jumped(&sa->lanes, &j);
+	if (sa->lanes.last)
+		sadb_queue(a->sadb, sa, SA_LAST);
 	if (stood)
 		probe_open(a, sa);
 	sa->jumps++;
@@ -243,7 +245,7 @@ void sadb_open_outbound(struct agent *a, struct sa *sa)
 		return;
 	}
 	if (sa->recorded) {
-		round = lane_round_beyond(&sa->lanes, assigned(a, sa));
+		round = lane_round_beyond(&sa->lanes, sadb_assigned(a, sa));
 	} else if (choose_round(a, sa, &round)) {
 		err = record_outbound(a, sa, round);
 	} else {
@@ -277,7 +279,7 @@ void sadb_leave_probed(struct agent *a, struct sa *sa)
 	const struct esl_lanes *plan = &sa->lanes.plan;
 	__u64 half = esl_lane_first(plan, sa->lanes.round, sa->lanes.lane) + esl_block_size(plan) / 2;
 
-	if (!xfrm_read_counter(&a->xfrm, &sa->kernel) && assigned(a, sa) >= half)
+	if (!xfrm_read_counter(&a->xfrm, &sa->kernel) && sadb_assigned(a, sa) >= half)
 		jump(a, sa, sa->lanes.round + 1);
 }
 
@@ -299,7 +301,7 @@ void sadb_on_guard_event(struct agent *a, const struct esl_event *e)
 		return;
 	}
 	if (!xfrm_read_counter(&a->xfrm, &sa->kernel) &&
-	    lane_on_drop(&sa->lanes, assigned(a, sa), &round))
+	    lane_on_drop(&sa->lanes, sadb_assigned(a, sa), &round))
 		jump(a, sa, round);
 }
 

@@ -249,7 +249,7 @@ static bool is_spent(const struct agent *a, const struct sa *sa)
 	struct rejoin_rule rule = sadb_rule(a);
 	__u64 limit = rejoin_limit(&sa->rejoin, &rule, &sa->lanes.plan, sa->kernel.esn);
 
-	if (!sa->kernel.esn && esl_load(&guard_of(a, sa)->bound) > SPENT_MOST)
+	if (sa->lanes.ended || (!sa->kernel.esn && esl_load(&guard_of(a, sa)->bound) > SPENT_MOST))
 		return true;
 	return limit != UINT64_MAX && !rule.majority &&
 	       sa->lanes.round + rejoin_allowance(&rule, &sa->lanes.plan, sa->kernel.esn) / 2 >= limit;

@@ -62,6 +62,7 @@ static void add_lanes(const struct agent *a, const struct sa *sa, json_t *o)
 	json_object_set_new(o, "block", json_integer((json_int_t)esl_block_size(&sa->lanes.plan)));
 	json_object_set_new(o, "round", json_integer((json_int_t)sa->lanes.round));
 	json_object_set_new(o, "cluster_round", json_integer((json_int_t)sa->lanes.ahead));
+	json_object_set_new(o, "last_block", json_boolean(sa->lanes.last && !sa->lanes.ended));
 	json_object_set_new(o, "aside", json_boolean(sa->lanes.sticky && sa->lanes.aside));
 	json_object_set_new(o, "jumps", json_integer((json_int_t)sa->jumps));
 	json_object_set_new(o, "late_jumps", json_integer((json_int_t)sa->late));

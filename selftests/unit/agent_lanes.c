@@ -189,6 +189,106 @@ Test(agent_lanes, spread_stays_together)
 	}
 }
 
+/* Where the numbers end: a round of these lanes holds 96, and the last one has a whole block for lane 0 only. */
+#define END_ROUND ((1ULL << 32) / 96)
+
+Test(agent_lanes, numbers_end)
+{
+	static const struct {
+		const char *name;
+		__u32 lane;
+		__u64 round;		/* to jump into */
+		__u64 in_round, position;	/* the kernel's counter, counted from the block's first number; 0: before it */
+		bool started;
+		__u64 at;		/* the round of lanes, */
+		bool last;		/* and whether it is the last one */
+		enum lane_fit fit;
+		__u64 next;
+	} rows[] = {
+		{ "long before", 0, 7, 6, 16, true, 6, false, LANE_JUMP, 7 },
+		{ "into the block before the last one", 0, END_ROUND - 2, END_ROUND - 3, 16, true, END_ROUND - 3, false,
+		  LANE_JUMP, END_ROUND - 2 },
+		{ "into the last block", 0, END_ROUND, END_ROUND - 1, 16, true, END_ROUND - 1, false, LANE_JUMP, END_ROUND },
+		{ "its lane ends a round before that of who is followed", 2, END_ROUND, END_ROUND - 2, 16, true,
+		  END_ROUND - 2, false, LANE_JUMP, END_ROUND - 1 },
+		{ "2^40 numbers beyond", 0, 1ULL << 32, 6, 16, true, 6, false, LANE_JUMP, END_ROUND },
+		{ "half of the last block is used", 0, END_ROUND + 1, END_ROUND, 17, true, END_ROUND, true, LANE_REST },
+		{ "one number is left", 0, END_ROUND + 1, END_ROUND, 31, true, END_ROUND, true, LANE_REST },
+		{ "the last one is assigned", 0, END_ROUND + 1, END_ROUND, 32, true, END_ROUND, true, LANE_END },
+		{ "numbers of others are assigned, and dropped", 0, END_ROUND + 1, END_ROUND, 33, true, END_ROUND, true,
+		  LANE_END },
+		{ "nothing of the last block is used", 2, END_ROUND, END_ROUND - 1, 0, true, END_ROUND - 1, true, LANE_JUMP,
+		  END_ROUND - 1 },
+		{ "started anew within the last block", 0, END_ROUND + 1, END_ROUND, 17, false, 0, false, LANE_END },
+		{ "begins beyond all that it may have sent", 0, END_ROUND + 5, 6, 16, false, 0, false, LANE_JUMP, END_ROUND },
+	};
+	__u64 max = (1ULL << 32) - 1;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lane_state s = { .plan = { 3, 5, 0 }, .lane = rows[i].lane, .started = rows[i].started,
+					.round = rows[i].at, .last = rows[i].last };
+		__u64 assigned = esl_lane_first(&s.plan, rows[i].in_round, s.lane) - 1 + rows[i].position;
+		struct lane_jump j = lane_jump_to(&s, rows[i].round, assigned);
+		enum lane_fit fit = lane_fit(&s, &j, assigned, max);
+
+		cr_assert_eq(fit, rows[i].fit, "%s: %d", rows[i].name, fit);
+		cr_expect_eq(s.ended, fit == LANE_END, "%s", rows[i].name);
+		if (fit != LANE_JUMP)
+			continue;
+		cr_expect_eq(j.round, rows[i].next, "%s: %llu", rows[i].name, j.round);
+		cr_expect(j.bound <= max && j.oseq >= assigned, "%s: %llu after %llu", rows[i].name, j.oseq, assigned);
+		cr_expect_eq(j.last, j.bound + 96 > max, "%s", rows[i].name);
+	}
+}
+
+static struct lane_jump end_jump(struct lane_state *s, __u64 *oseq, __u64 round, enum lane_fit *fit)
+{
+	struct lane_jump j = lane_jump_to(s, round, *oseq);
+
+	*fit = lane_fit(s, &j, *oseq, (1ULL << 32) - 1);
+	if (*fit == LANE_JUMP) {
+		lane_jumped(s, &j);
+		*oseq = j.oseq;
+	}
+	return j;
+}
+
+/* The last block is used to its last number, nothing asks for a jump in vain meanwhile, and
+ * whoever is in a later round is not followed. */
+Test(agent_lanes, last_block)
+{
+	struct lane_state s = { .plan = { 3, 5, 0 }, .lane = 1 };
+	__u64 oseq = 0, end = esl_lane_last(&s.plan, END_ROUND - 1, 1), round = 0;
+	enum lane_fit fit;
+
+	end_jump(&s, &oseq, END_ROUND - 1, &fit);
+	cr_assert(fit == LANE_JUMP && s.last && !lane_on_announced(&s, END_ROUND), "it has nowhere to go to");
+	cr_expect(!lane_step(&s, true, &round));
+	for (oseq++; oseq < end; oseq++) {
+		if (lane_on_drop(&s, oseq, &round) || lane_on_half(&s, oseq, &round))
+			end_jump(&s, &oseq, s.round + 1, &fit);
+		cr_assert_neq(fit, LANE_END, "%llu numbers are left", end - oseq);
+	}
+	cr_expect(lane_on_drop(&s, oseq, &round));
+	end_jump(&s, &oseq, round, &fit);
+	cr_expect(fit == LANE_END && oseq == end);
+	cr_expect(!lane_on_drop(&s, end + 1, &round) && !lane_on_half(&s, end, &round), "it is over");
+}
+
+/* Who stands aside at the end is in the round of the sender, and does not run from it. */
+Test(agent_lanes, aside_at_the_end)
+{
+	struct lane_state s = { .plan = { 3, 16, 0 }, .lane = 2, .sticky = true };
+	__u64 oseq = 0, round, last = (1ULL << 32) / (3 << 16) - 1;
+	enum lane_fit fit;
+
+	end_jump(&s, &oseq, last - 1, &fit);
+	cr_assert(lane_on_announced(&s, last) && lane_step(&s, true, &round) && round == last + 1);
+	end_jump(&s, &oseq, round, &fit);
+	cr_expect(fit == LANE_JUMP && s.round == last && s.last, "%llu", s.round);
+	cr_expect(!lane_on_announced(&s, last) && !lane_on_announced(&s, last + 1));
+}
+
 static struct esl_addr v4(const char *text)
 {
 	struct in_addr a;
