@@ -157,6 +157,18 @@ bool lane_took_over(struct lane_state *s, __u64 top)
 	return true;
 }
 
+bool lane_stands_by(struct lane_state *s, __u64 top, bool idle, __u64 *ret_round)
+{
+	if (!s->sticky || !s->started || s->aside || s->last || s->ended || !idle)
+		return false;
+	/* Others announce the round of a sender that pauses: it has sent in it. */
+	if (!s->heard || s->ahead < s->round || has_sent(s, top))
+		return false;
+	s->aside = true;
+	*ret_round = s->ahead + 1;
+	return true;
+}
+
 void lane_jumped(struct lane_state *s, const struct lane_jump *jump)
 {
 	s->aside |= !s->started;

@@ -15,7 +15,10 @@
  *
  * On an SA that one member sends the others stand aside, one round beyond the
  * sender: who takes over begins with numbers that the peer has not passed.
- * They announce the sender's round, so that nobody runs from anybody.
+ * They announce the sender's round, so that nobody runs from anybody.  Who sent
+ * until a moment ago follows into the sender's round first, as it may be about to send
+ * on, and stands aside when it does not: the peer would refuse what a lower lane
+ * sends in that round.
  *
  * Rounds merge by maximum and only grow.  None of this decides which numbers
  * may leave: the lane does, and the guard enforces it.
@@ -117,6 +120,13 @@ __u64 lane_announced(const struct lane_state *s, __u64 top);
 /* Did a member that stood aside begin to send? To be asked now and then, and
  * announced. */
 bool lane_took_over(struct lane_state *s, __u64 top);
+
+/*
+ * Sticky: did a member that followed another one's round send nothing in it, and sends nothing now?
+ * To be asked now and then.  Returns whether to jump to *ret_round; then it stands aside.
+ * top: as for lane_announced().
+ */
+bool lane_stands_by(struct lane_state *s, __u64 top, bool idle, __u64 *ret_round);
 
 /* A jump was made and read back. */
 void lane_jumped(struct lane_state *s, const struct lane_jump *jump);

@@ -368,6 +368,8 @@ void sadb_announce_all(struct agent *a)
 
 void sadb_find_senders(struct agent *a)
 {
+	__u64 now = agent_now(), top, round;
+
 	for (size_t left = a->sadb->work[SA_SENDERS].count; left; left--) {
 		struct sa *sa = sadb_unqueue(a->sadb, SA_SENDERS);
 
@@ -375,8 +377,13 @@ void sadb_find_senders(struct agent *a)
 		if (!sa->lanes.sticky)
 			continue;
 		sadb_queue(a->sadb, sa, SA_SENDERS);
-		if (sa->present && sa->recorded && lane_took_over(&sa->lanes, esl_load(&guard_of(a, sa)->top)))
+		if (!sa->present || !sa->recorded)
+			continue;
+		top = esl_load(&guard_of(a, sa)->top);
+		if (lane_took_over(&sa->lanes, top))
 			mark_dirty(a, sa);
+		if (lane_stands_by(&sa->lanes, top, is_idle(a, sa, now), &round))
+			jump(a, sa, round);
 	}
 }
 

@@ -27,6 +27,8 @@ int sadb_restore(struct agent *a)
 		sa->lanes.lane = out.lane;
 		sadb_keep_index(a->sadb, sa);
 		sa->rejoin.kept = guard_of(a, sa)->acked;
+		/* What passed before is no traffic of now. */
+		sa->passed_seen = esl_load(&guard_of(a, sa)->passed);
 	}
 	for (prev = NULL; !bpf_map_get_next_key(a->pins.sa_in, prev, &key); prev = &key) {
 		if (bpf_map_lookup_elem(a->pins.sa_in, &key, &in) || in.index >= ESL_SA_MAX)

@@ -298,11 +298,13 @@ static void follow_lanes(struct sim *s, struct member *m, __u64 now)
 			look_at_rate(a, k, now);
 		if (a->lanes.sticky && lane_took_over(&a->lanes, k->guard.top))
 			own->announce = true;
-		if (!a->behind)
-			continue;
 		if (k->guard.passed != a->passed_seen)
 			a->active_ns = now;
 		a->passed_seen = k->guard.passed;
+		if (lane_stands_by(&a->lanes, k->guard.top, now - a->active_ns > IDLE_NS, &round))
+			jump(s, m, a, round);
+		if (!a->behind)
+			continue;
 		if (lane_step(&a->lanes, now - a->active_ns > IDLE_NS, &round))
 			jump(s, m, a, round);
 		/* The jump itself is made after this turn. */

@@ -157,6 +157,45 @@ Test(agent_lanes, sticky_takes_over_beyond)
 	}
 }
 
+/*
+ * A planned change: who sent until now has just sent when it hears of the other one, and
+ * follows it; when it has been idle for a while it stands aside.
+ */
+Test(agent_lanes, sticky_goes_to_and_fro)
+{
+	static const int senders[] = { 2, 0, 2, 1, 0, 1, 2, 0, 1, 0 };
+	struct team t = team_start(true);
+	__u64 last = 0, round;
+	int before = -1;
+
+	team_talk(&t, -1);
+	for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
+		for (int n = 0; n < 5; n++) {
+			__u64 seq = team_send(&t, senders[i]);
+
+			cr_assert_gt(seq, last, "sender %zu: the peer has %llu already", i, last);
+			last = seq;
+		}
+		/* Nobody is taken for idle who sent a moment ago. */
+		cr_assert(lane_took_over(&t.s[senders[i]], t.top[senders[i]]));
+		if (before >= 0) {
+			lane_on_announced(&t.s[before], lane_announced(&t.s[senders[i]], last));
+			if (lane_step(&t.s[before], false, &round))
+				team_jump(&t, before, round);
+			cr_assert(!lane_stands_by(&t.s[before], t.top[before], false, &round), "it may be about to send");
+		}
+		cr_assert_leq(team_talk(&t, senders[i]), 4, "sender %zu: they run from each other", i);
+		for (int m = 0; m < MEMBERS; m++)
+			if (lane_stands_by(&t.s[m], t.top[m], true, &round)) {
+				cr_assert_neq(m, senders[i], "a sender that pauses stays where it is");
+				team_jump(&t, m, round);
+			}
+		cr_assert_eq(team_talk(&t, -1), 0, "sender %zu: silence, and they move", i);
+		before = senders[i];
+	}
+	cr_assert_leq(t.s[0].round, 2 * sizeof(senders) / sizeof(senders[0]) + 2, "rounds that cost numbers: %llu", t.s[0].round);
+}
+
 /* Two that send at once, while they disagree: they meet, and neither runs. */
 Test(agent_lanes, sticky_by_two)
 {
