@@ -51,7 +51,7 @@ SKEL    := $(B)/bpf/espalier.skel.h
 all: $(B)/espalier $(B)/espalierd $(BPF_OBJ)
 
 # What the labs need besides.
-lab: all $(addprefix $(B)/selftests/,replay attack stream encap flood harass audit obj/pass.bpf.o)
+lab: all $(addprefix $(B)/selftests/,replay attack stream encap flood paced harass audit obj/pass.bpf.o)
 
 help:
 	@printf '%s\n' \

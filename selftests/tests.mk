@@ -139,7 +139,7 @@ tests: pure-objects verifier-objects
 .PHONY: tests verifier-objects sim sim-long check check-unit check-sim check-bpf check-scale check-verifier check-pure check-model check-config check-cluster bench pure-objects
 
 # The attacker and the traffic of the cluster scenarios.
-$(T)/replay $(T)/attack $(T)/stream $(T)/encap $(T)/flood $(T)/harass: $(T)/%: $(B)/obj/selftests/cluster/lib/%.o
+$(T)/replay $(T)/attack $(T)/stream $(T)/encap $(T)/flood $(T)/paced $(T)/harass: $(T)/%: $(B)/obj/selftests/cluster/lib/%.o
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
