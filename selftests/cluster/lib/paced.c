@@ -22,6 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* So that a way that loses much, or all, ends the lab: what waits to be sent, and how long for an answer. */
+#define WAITING_BYTES 65536
+#define ANSWER_MS 10000
 #define SIZE_MOST 1200	/* a segment in ESP in an MTU of 1500 */
 #define NS_PER_S 1000000000LL
 
@@ -101,9 +104,10 @@ static int main_send(char **argv)
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[3])) };
 	struct sockaddr_in from = { .sin_family = AF_INET };
 	long rate = atol(argv[4]), size = atol(argv[5]);
-	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1, waiting = WAITING_BYTES, answer = ANSWER_MS;
 
-	if (fd < 0 || rate < 1 || size < 1 || size > SIZE_MOST || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1 ||
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &waiting, sizeof(waiting)) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &answer, sizeof(answer)) || rate < 1 || size < 1 || size > SIZE_MOST || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1 ||
 	    inet_pton(AF_INET, argv[6], &from.sin_addr) != 1 || bind(fd, (void *)&from, sizeof(from)) ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) || connect(fd, (void *)&to, sizeof(to)) || is_there())
 		return -1;
