@@ -236,27 +236,32 @@ void sadb_heard_active(struct agent *a, const struct announced_top *t)
  * went on: a leader's program does to the end of its lease, and the leases that it
  * gave end before.  Whoever was silent for longer hears of it from those who are not.
  */
-static __u64 unseen_ns(const struct agent *a, const struct sa *sa)
+static __u64 blind_ns(const struct agent *a)
 {
-	__u64 unheard = sa->heard_ns ? agent_now() - sa->heard_ns : 0, silent = membership_silent_ns(a);
+	__u64 silent = membership_silent_ns(a);
 
-	return silent < 2 * a->conf.dead_ms * NS_PER_MS ? max64(unheard, silent) : unheard;
+	return silent < 2 * a->conf.dead_ms * NS_PER_MS ? silent : 0;
 }
 
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 {
 	/* Of what the leader takes alone only the others know a rate. */
 	__u64 moved_ns = sa->stirred ? 0 : agent_now() - sa->told_ns;
-	__u64 own = takeover_rate(sa->rate, sa->rate_before, moved_ns, membership_silent_ns(a));
-	__u64 rate = sa->promote.state == PROMOTE_DONE ? own : max64(own, sa->heard_rate);
+	__u64 unheard = sa->heard_ns ? agent_now() - sa->heard_ns : 0, blind = blind_ns(a), floor;
+	__u64 unseen = max64(unheard, blind);
 	struct takeover_known k = { .own = sa->kernel.seq,
 				    .heard = sa->heard_top,
-				    .rate = rate,
-				    .unheard_ns = unseen_ns(a, sa),
+				    .rate = max64(sa->rate, sa->rate_before),
+				    .unheard_ns = takeover_unseen_ns(unseen, moved_ns, membership_silent_ns(a), blind),
 				    .esp_shift = a->change.active.esp_shift,
 				    .distance = membership_distance(a) };
 
-	return k.own || k.heard ? max64(sa->floor, takeover_floor(&k)) : sa->floor;
+	if (!k.own && !k.heard)
+		return sa->floor;
+	floor = max64(sa->floor, takeover_floor(&k));
+	k.rate = sa->promote.state == PROMOTE_DONE ? 0 : sa->heard_rate;
+	k.unheard_ns = unseen;
+	return max64(floor, takeover_floor(&k));
 }
 
 void sadb_take_over(struct agent *a, const struct takeover_slots *taken)

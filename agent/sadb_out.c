@@ -98,8 +98,11 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 	spent = sadb_assigned(a, sa);
 	j = lane_jump_to(&sa->lanes, round, spent);
 	fit = lane_fit(&sa->lanes, &j, spent, esl_number_max(sa->kernel.esn));
-	if (fit == LANE_END)
+	if (fit == LANE_END) {
+		a->sadb->held -= sa->held;
+		sa->held = false;
 		sadb_end(a, sa);
+	}
 	if (fit != LANE_JUMP)
 		return;
 	if (j.round >= rejoin_limit(&sa->rejoin, &rule, &sa->lanes.plan, sa->kernel.esn)) {

@@ -61,9 +61,9 @@ __u32 takeover_distance(const __u8 *slot, __u32 member)
 	return longest < ESL_SLOTS ? longest + 1 : ESL_SLOTS;
 }
 
-__u64 takeover_rate(__u64 rate, __u64 before, __u64 moved_ns, __u64 silent_ns)
+__u64 takeover_unseen_ns(__u64 unseen_ns, __u64 moved_ns, __u64 silent_ns, __u64 blind_ns)
 {
-	return moved_ns > silent_ns && moved_ns - silent_ns > QUIET_NS ? 0 : max64(rate, before);
+	return moved_ns > silent_ns && moved_ns - silent_ns > QUIET_NS ? blind_ns : unseen_ns;
 }
 
 __u64 takeover_floor(const struct takeover_known *k)

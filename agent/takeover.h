@@ -56,13 +56,14 @@ __u32 takeover_taken(const __u8 *const *before, size_t count, const __u8 *after,
 __u32 takeover_distance(const __u8 *slot, __u32 member);
 
 /*
- * Numbers a second of an SA when its former owner died.  rate, before: as seen when
- * its top last moved here, and when it did before.  moved_ns ago that was;
- * for the last silent_ns this member took nothing itself, and so could see none move.
- * One that stood still before that brings nothing, however long it is ago: the rate of
- * the time when it moved would refuse all that comes when it begins again.
+ * For how long an SA may have brought numbers unseen when its former owner died: for
+ * unseen_ns, where it moved.  Its top last moved here moved_ns ago; for the last
+ * silent_ns this member took nothing itself, and so could see none move.  One that
+ * stood still before that can have moved in blind_ns only, which is silent_ns as far
+ * as nobody else could see it: the whole time, at the rate of when it moved, would
+ * refuse all that comes when it begins again.
  */
-__u64 takeover_rate(__u64 rate, __u64 before, __u64 moved_ns, __u64 silent_ns);
+__u64 takeover_unseen_ns(__u64 unseen_ns, __u64 moved_ns, __u64 silent_ns, __u64 blind_ns);
 
 /*
  * The floor of slots taken without a plan.  A member that shares the stream sees

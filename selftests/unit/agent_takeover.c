@@ -53,23 +53,24 @@ Test(agent_takeover, distance)
 	cr_expect_eq(takeover_distance(slot, 2), 156, "from 200 on over the end to 100");
 }
 
-Test(agent_takeover, rate)
+Test(agent_takeover, unseen)
 {
 	static const struct {
 		const char *name;
-		__u64 rate, before, moved_ns, silent_ns, expect;
+		__u64 unseen_ns, moved_ns, silent_ns, blind_ns, expect;
 	} rows[] = {
-		{ "it moves", 250, 240, 100 * MS, 0, 250 },
-		{ "it fell silent at the last look", 125, 250, 300 * MS, 0, 250 },
-		{ "nothing comes any more", 250, 250, 501 * MS, 0, 0 },
-		{ "nor did for minutes", 250, 250, 300000 * MS, 0, 0 },
-		{ "this member saw nothing itself", 250, 250, 800 * MS, 750 * MS, 250 },
-		{ "silent, and it had stood still before", 250, 250, 1300 * MS, 750 * MS, 0 },
-		{ "it has moved since", 250, 250, 10 * MS, 750 * MS, 250 },
+		{ "it moves", 20 * MS, 100 * MS, 0, 0, 20 * MS },
+		{ "it fell silent at the last look", 20 * MS, 300 * MS, 0, 0, 20 * MS },
+		{ "nothing comes any more", 501 * MS, 501 * MS, 0, 0, 0 },
+		{ "nor did for minutes", 300000 * MS, 300000 * MS, 0, 0, 0 },
+		{ "it stood still until this member fell silent", 1000 * MS, 1000 * MS, 20 * MS, 20 * MS, 20 * MS },
+		{ "this member saw nothing itself", 750 * MS, 800 * MS, 750 * MS, 0, 750 * MS },
+		{ "silent for long, and it had stood still before", 750 * MS, 1300 * MS, 750 * MS, 0, 0 },
+		{ "it has moved since", 20 * MS, 10 * MS, 750 * MS, 0, 20 * MS },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		cr_expect_eq(takeover_rate(rows[i].rate, rows[i].before, rows[i].moved_ns, rows[i].silent_ns),
+		cr_expect_eq(takeover_unseen_ns(rows[i].unseen_ns, rows[i].moved_ns, rows[i].silent_ns, rows[i].blind_ns),
 			     rows[i].expect, "%s", rows[i].name);
 }
 
