@@ -90,7 +90,8 @@ struct other {
 	char difference[64];	/* which value of its configuration differs */
 	__u64 received;		/* announcements */
 	struct reach reach;
-	__u64 refused_ns;	/* when it last said that another holder of this member's id is alive; 0: not since the channel stood */
+	/* When it last said that another holder of this member's id is alive; 0: not since the channel stood. */
+	__u64 refused_ns;
 	enum channel_end told;	/* of its channel, in the log */
 };
 

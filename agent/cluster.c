@@ -190,14 +190,15 @@ void cluster_tick(struct cluster *c, const struct cluster_local *local, __u64 no
 		  struct cluster_actions *ret)
 {
 	const struct cluster_local *l = &c->local;
+	bool taken = local->taken && !l->taken;
 
 	pass(c, now);
 	if (l->ready != local->ready || l->leaving != local->leaving || l->phase != local->phase ||
 	    l->phase_epoch != local->phase_epoch || stamp_compare(&l->held, &local->held))
 		c->send = true;
-	if (local->taken && !l->taken)
+	if (taken)
 		election_reset(c);
-	if ((l->ready && !local->ready) || (local->taken && !l->taken))
+	if (taken || (l->ready && !local->ready))
 		lease_resign(c, now);
 	c->local = *local;
 	step(c, now, ret);

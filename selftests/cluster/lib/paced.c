@@ -107,7 +107,8 @@ static int main_send(char **argv)
 	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1, waiting = WAITING_BYTES, answer = ANSWER_MS;
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &waiting, sizeof(waiting)) ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &answer, sizeof(answer)) || rate < 1 || size < 1 || size > SIZE_MOST || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &answer, sizeof(answer)) || rate < 1 || size < 1 ||
+	    size > SIZE_MOST || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1 ||
 	    inet_pton(AF_INET, argv[6], &from.sin_addr) != 1 || bind(fd, (void *)&from, sizeof(from)) ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) || connect(fd, (void *)&to, sizeof(to)) || is_there())
 		return -1;
