@@ -54,6 +54,7 @@
 #include "change.h"
 #include "channel.h"
 #include "join.h"
+#include "load.h"
 #include "membership.h"
 #include "pages.h"
 #include "reach.h"
@@ -203,6 +204,7 @@ struct agent {
 	struct segment segment[ESL_ROLES];
 	struct networks networks;
 	struct membership membership;
+	struct load load;
 	struct plan_state plan;
 	struct change change;
 	struct options_state options;
@@ -319,6 +321,9 @@ void plan_give_up(const struct agent *a, struct slot_table *now);
 void plan_resume(struct agent *a);
 int plan_start(struct agent *a);
 void plan_stop(struct agent *a);
+
+/* Look how busy this machine is, about once a second. */
+void load_look(struct agent *a);
 
 /* Leader: choose where the queues switch that have traffic. False: it is too early to say. */
 bool plan_marks_choose(struct agent *a, __u64 ahead_ns, bool last);

@@ -212,6 +212,7 @@ static int on_verify(sd_event_source *source, uint64_t usec, void *data)
 {
 	(void)usec;
 	agent_verify(data, true);
+	load_look(data);
 	return loop_again(source, VERIFY_NS);
 }
 

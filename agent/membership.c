@@ -194,6 +194,7 @@ static struct cluster_local local_of(const struct agent *a)
 		.ready = a->why == WHY_READY,
 		.leaving = m->leaving,
 		.taken = secure_is_taken(a),
+		.load = a->load.permille,
 		.held = m->active.stamp,
 	};
 

@@ -102,7 +102,7 @@ static void release(struct slot_table *t, const __u32 owned[], const __u32 share
 	}
 }
 
-void slots_fill(struct slot_table *t, __u64 members, const __u32 weight[ESL_MEMBERS_MAX])
+static void give(struct slot_table *t, __u64 members, const __u32 weight[ESL_MEMBERS_MAX], bool even)
 {
 	__u32 owned[ESL_MEMBERS_MAX] = {}, share[ESL_MEMBERS_MAX];
 	__s64 lack[ESL_MEMBERS_MAX], credit[ESL_MEMBERS_MAX] = {}, total = 0;
@@ -119,7 +119,8 @@ void slots_fill(struct slot_table *t, __u64 members, const __u32 weight[ESL_MEMB
 	if (!members)
 		return;
 	shares(members, weight, owned, share);
-	release(t, owned, share);
+	if (even)
+		release(t, owned, share);
 	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++) {
 		lack[id] = share[id] > owned[id] ? share[id] - owned[id] : 0;
 		total += lack[id];
@@ -138,4 +139,14 @@ void slots_fill(struct slot_table *t, __u64 members, const __u32 weight[ESL_MEMB
 		credit[best] -= total;
 		t->slot[i] = (__u8)best;
 	}
+}
+
+void slots_fill(struct slot_table *t, __u64 members, const __u32 weight[ESL_MEMBERS_MAX])
+{
+	give(t, members, weight, true);
+}
+
+void slots_inherit(struct slot_table *t, __u64 members, const __u32 weight[ESL_MEMBERS_MAX])
+{
+	give(t, members, weight, false);
 }

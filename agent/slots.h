@@ -14,6 +14,12 @@
  */
 void slots_fill(struct slot_table *t, __u64 members, const __u32 weight[ESL_MEMBERS_MAX]);
 
+/*
+ * The same, but who is in members keeps every slot that it owns: nobody gives one up
+ * without a plan, even where the weights are others than those that it was given by.
+ */
+void slots_inherit(struct slot_table *t, __u64 members, const __u32 weight[ESL_MEMBERS_MAX]);
+
 /* The slots that have another owner. */
 __u32 slots_moved(const struct slot_table *a, const struct slot_table *b);
 

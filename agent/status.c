@@ -61,6 +61,7 @@ static json_t *members(const struct agent *a)
 				    h->heard_ns ? json_integer((json_int_t)((agent_now() - h->heard_ns) / NS_PER_MS)) :
 						  json_null());
 		json_object_set_new(o, "forwarding", json_boolean(a->membership.cluster.peer[m->id].forwarding));
+		json_object_set_new(o, "load", json_integer(a->membership.cluster.peer[m->id].load));
 		json_object_set_new(o, "differs", m->difference[0] ? json_string(m->difference) : json_null());
 		json_object_set_new(o, "windows_differ", json_boolean(h->heard_ns && m->windows != a->sync.own.windows));
 		json_object_set_new(o, "epoch", json_integer(m->epoch));
@@ -204,6 +205,7 @@ static json_t *cluster(const struct agent *a)
 	json_object_set_new(o, "elections", json_integer((json_int_t)m->elections));
 	json_object_set_new(o, "tables", json_integer((json_int_t)m->tables));
 	json_object_set_new(o, "planned", planned(a));
+	json_object_set_new(o, "load", json_integer(a->load.permille));
 	json_object_set_new(o, "heartbeats_sent", json_integer((json_int_t)m->sent));
 	json_object_set_new(o, "heartbeats_heard", json_integer((json_int_t)m->heard[HEARTBEAT_OK]));
 	json_object_set_new(o, "heartbeats_unequal", json_integer((json_int_t)m->unequal));

@@ -10,10 +10,11 @@
  */
 #include "cluster_parts.h"
 
-#define BALANCE_NS 1000000000ULL
+#define BALANCE_NS 5000000000ULL	/* in which loads follow what was moved */
 #define BALANCE_SLOTS 4		/* fewer are not worth a change */
 #define WEIGHT_ONE 256		/* weights in use are finer than configured ones */
 #define LOAD_LOW 50		/* in 1/1000: nobody is busy, nothing to balance */
+#define LOAD_EVEN 8		/* who is within an average's 1/8 of it is as busy as all */
 
 void view_learn(struct cluster *c, const struct slot_table *t, const struct plan *p)
 {
@@ -52,9 +53,10 @@ static struct stamp next_stamp(struct cluster *c)
 	return (struct stamp){ .term = c->term, .leader = (__u8)c->config.id, .epoch = ++c->epoch_max };
 }
 
-static void fill(struct cluster *c, struct slot_table *t, __u64 members)
+/* At once: what others held goes to members. */
+static void inherit(struct cluster *c, struct slot_table *t, __u64 members)
 {
-	slots_fill(t, members, c->weight);
+	slots_inherit(t, members, c->weight);
 	t->stamp = next_stamp(c);
 }
 
@@ -86,7 +88,7 @@ static void publish_fresh(struct cluster *c, __u64 members)
 	struct slot_table t;
 
 	slots_clear(&t);
-	fill(c, &t, members);
+	inherit(c, &t, members);
 	c->plan = (struct plan){ .phase = PLAN_NONE };
 	publish(c, &t);
 }
@@ -126,7 +128,7 @@ static void take_over(struct cluster *c, __u64 now)
 	}
 	if (t.members & members) {
 		c->plan = (struct plan){ .phase = PLAN_NONE };
-		fill(c, &t, t.members & members);
+		inherit(c, &t, t.members & members);
 		publish(c, &t);
 	} else if (all || c->known.stamp.term || now - c->start_ns >= c->config.join_ns) {
 		publish_fresh(c, able(c, now));
@@ -185,11 +187,11 @@ static void remove_gone(struct cluster *c, __u64 now)
 		return;
 	}
 	if (left != t.members)
-		fill(c, &t, left);
+		inherit(c, &t, left);
 	if (c->plan.phase != PLAN_NONE && !(next->members & ~out)) {
 		drop_plan(c);
 	} else if (c->plan.phase != PLAN_NONE) {
-		fill(c, next, next->members & ~out);
+		inherit(c, next, next->members & ~out);
 		/* Who has begun to switch must not go back; who has not may plan anew. */
 		if ((c->plan.phase == PLAN_PREPARE && next->members == left) || !slots_moved(&t, next))
 			drop_plan(c);
@@ -253,36 +255,6 @@ static __u16 load_of(const struct cluster *c, __u32 id)
 	return id == c->config.id ? c->local.load : c->peer[id].load;
 }
 
-/*
- * The paper's shortest queue at the grain of a table: who is busier than the
- * average gets less.  Half of what would even it out, within a factor of four
- * of what is configured.
- */
-static void weigh(struct cluster *c)
-{
-	__u32 total = 0, count = 0;
-
-	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)
-		if (c->table.members & BIT(id)) {
-			if (!load_of(c, id))
-				return;
-			total += load_of(c, id);
-			count++;
-		}
-	if (!count || total / count < LOAD_LOW)
-		return;
-	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++) {
-		__u64 average = total / count, w = c->weight[id], base = c->config.weight[id];
-
-		if (!(c->table.members & BIT(id)) || !w)
-			continue;
-		base = (base ? base : 1) * WEIGHT_ONE;
-		w = w * 2 * average / (average + load_of(c, id));
-		w = w < base / 4 ? base / 4 : w > base * 4 ? base * 4 : w;
-		c->weight[id] = (__u32)w;
-	}
-}
-
 void view_weights(struct cluster *c)
 {
 	__u32 any = 0;
@@ -291,6 +263,66 @@ void view_weights(struct cluster *c)
 		any |= c->config.weight[id];
 	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)
 		c->weight[id] = (any ? c->config.weight[id] : 1) * WEIGHT_ONE;
+}
+
+/* Of the members of the table; 0 where one of them has not measured it. any: one has. */
+static __u32 average_load(const struct cluster *c, bool *any)
+{
+	__u32 total = 0, count = 0;
+	bool all = true;
+
+	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++) {
+		if (!(c->table.members & BIT(id)))
+			continue;
+		all &= load_of(c, id) != 0;
+		total += load_of(c, id);
+		count++;
+	}
+	*any = total;
+	return all && count ? total / count : 0;
+}
+
+/* Is somebody busy, and by so much more or less than the others? */
+static bool is_uneven(const struct cluster *c, __u32 average)
+{
+	__u32 span = average / LOAD_EVEN;
+
+	for (__u32 id = 0; id < ESL_MEMBERS_MAX && average >= LOAD_LOW; id++)
+		if (c->table.members & BIT(id) &&
+		    (load_of(c, id) + span < average || load_of(c, id) > average + span))
+			return true;
+	return false;
+}
+
+/*
+ * The paper's shortest queue at the grain of a table: who is busier than the average
+ * gets less than it has.  Half of what would even it out, within a factor of four of
+ * what is configured.  What was found before is in the table, so whoever leads next
+ * goes on from there.  Where nobody measures it, what is configured holds.
+ */
+static void weigh(struct cluster *c)
+{
+	__u32 average, total = 0, owned[ESL_MEMBERS_MAX] = {};
+	bool any, uneven;
+
+	view_weights(c);
+	average = average_load(c, &any);
+	uneven = is_uneven(c, average);
+	if (!any)
+		return;
+	for (size_t i = 0; i < ESL_SLOTS; i++)
+		owned[c->table.slot[i] % ESL_MEMBERS_MAX]++;
+	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)
+		total += c->table.members & BIT(id) ? c->weight[id] : 0;
+	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++) {
+		__u64 base = c->weight[id], w = (__u64)owned[id] * total / ESL_SLOTS;
+
+		if (!(c->table.members & BIT(id)) || !base)
+			continue;
+		if (uneven)
+			w = w * 2 * average / (average + load_of(c, id));
+		c->weight[id] = (__u32)(w < base / 4 ? base / 4 : w > base * 4 ? base * 4 : w);
+	}
 }
 
 /* What the table should be now, where that is worth a planned change. */
@@ -302,17 +334,18 @@ static void plan_next(struct cluster *c, __u64 now)
 	/* The last one that leaves keeps what nobody can take. */
 	if (!want)
 		want = BIT(c->config.id);
+	if (want == c->table.members && now - c->balanced_ns < BALANCE_NS)
+		return;
+	weigh(c);
 	if (want == c->table.members) {
-		if (now - c->balanced_ns < BALANCE_NS)
-			return;
 		c->balanced_ns = now;
-		weigh(c);
 		slots_fill(&next, want, c->weight);
 		if (slots_moved(&next, &c->table) < BALANCE_SLOTS)
 			return;
 	}
 	next = c->table;
-	fill(c, &next, want);
+	slots_fill(&next, want, c->weight);
+	next.stamp = next_stamp(c);
 	plan(c, &next);
 }
 

@@ -6,6 +6,8 @@
  */
 #include <stdlib.h>
 
+#include <agent/load.h>
+
 #include "sim.h"
 
 #define FAULTS_MAX  256
@@ -29,7 +31,8 @@
 	X(UNPLUG, 2) /* a member's link */ \
 	X(LOSS, 2)   /* much, on one network */ \
 	X(RATE, 2)   /* of the peer and of the client */ \
-	X(IDLE, 1)   /* nothing to send */
+	X(IDLE, 1)   /* nothing to send */ \
+	X(BUSY, 2)   /* members, each as it happens: slots move */
 
 enum fault_kind {
 #define X(symbol, weight) FAULT_##symbol,
@@ -195,6 +198,10 @@ static __u64 begin(struct sim *s, struct fault *f)
 		f->was = s->esp_gap_ns;
 		s->esp_gap_ns = 200 * NS_PER_MS;
 		break;
+	case FAULT_BUSY:
+		for (__u32 i = 0; i < s->count; i++)
+			s->member[i].agent.local.load = (__u16)(1 + sim_below(s, LOAD_FULL));
+		return 0;
 	default: cut(s, f);
 	}
 	return s->now + lasts;

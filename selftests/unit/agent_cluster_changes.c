@@ -344,11 +344,87 @@ Test(agent_cluster_changes, load_moves_slots)
 			l->m[i].local.load = (__u16)(count[i] * (i == 1 ? 4 : 2));
 			lab_poke(l, i);
 		}
-		lab_run(l, SECOND);
+		lab_run(l, 5 * SECOND);
 	}
 	cr_expect(count[1] > 42 && count[1] < 62, "%u slots", count[1]);
 	cr_expect_leq(l->m[0].publishes - published, 10);
 	cr_expect_eq(l->uncovered_ns, 0);
+	finished(l);
+}
+
+static void load_all(struct lab *l, const __u16 load[3])
+{
+	for (int i = 0; i < 3; i++) {
+		l->m[i].local.load = load[i];
+		lab_poke(l, i);
+	}
+}
+
+Test(agent_cluster_changes, loads_that_move_nothing)
+{
+	static const struct {
+		const char *name;
+		__u16 load[3];
+	} rows[] = {
+		{ "even", { 800, 800, 800 } },
+		{ "nearly even", { 700, 800, 880 } },
+		{ "all full", { 1000, 1000, 1000 } },
+		{ "nobody is busy", { 100, 1, 1 } },
+		{ "one has not measured", { 900, 0, 100 } },
+		{ "none has measured", { 0, 0, 0 } },
+	};
+
+	for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+		struct lab *l = settled(3, true, 3);
+		__u32 published = l->m[0].publishes;
+
+		load_all(l, rows[r].load);
+		lab_run(l, 60 * SECOND);
+		cr_expect_eq(l->m[0].publishes, published, "%s", rows[r].name);
+		finished(l);
+	}
+}
+
+/* What the former leader found is in the table. */
+Test(agent_cluster_changes, next_leader_keeps_shares)
+{
+	struct lab *l = settled(3, true, 3);
+	__u32 count[3] = {}, before[3] = {};
+
+	load_all(l, (const __u16[]){ 400, 400, 900 });
+	lab_run(l, 20 * SECOND);
+	for (int s = 0; s < ESL_SLOTS; s++)
+		before[l->m[1].table.slot[s]]++;
+	cr_expect(before[2] < 70, "%u", before[2]);
+	load_all(l, (const __u16[]){ 500, 500, 500 });
+	lab_kill(l, 0);
+	lab_run(l, SECOND);
+	lab_boot(l, 0);
+	load_all(l, (const __u16[]){ 500, 500, 500 });
+	lab_run(l, 20 * SECOND);
+	for (int s = 0; s < ESL_SLOTS; s++)
+		count[l->m[1].table.slot[s]]++;
+	cr_expect(count[0] > 64 && count[2] < count[1], "%u %u %u", count[0], count[1], count[2]);
+	finished(l);
+}
+
+/* With another scheme nobody tells a load: the configured weights hold again. */
+Test(agent_cluster_changes, load_ends)
+{
+	struct lab *l = settled(3, true, 3);
+	struct slot_table before = l->m[0].table;
+
+	load_all(l, (const __u16[]){ 200, 900, 200 });
+	lab_run(l, 20 * SECOND);
+	cr_expect(slots_moved(&l->m[0].table, &before) > 8);
+	load_all(l, (const __u16[]){ 0, 0, 0 });
+	lab_run(l, 20 * SECOND);
+	for (__u32 id = 0, count; id < 3; id++) {
+		count = 0;
+		for (int s = 0; s < ESL_SLOTS; s++)
+			count += l->m[0].table.slot[s] == id;
+		cr_expect(count == 85 || count == 86, "member %u: %u", id, count);
+	}
 	finished(l);
 }
 

@@ -100,6 +100,38 @@ Test(agent_slots, weights)
 	cr_expect_eq(owned[5], 256);
 }
 
+/* Whoever leads next may weigh members differently: what they own stays theirs all the same. */
+Test(agent_slots, inherited)
+{
+	static const struct {
+		const char *name;
+		__u64 left;
+		__u32 weight[3], owned[3];
+	} rows[] = {
+		{ "nobody is gone", 7, { 1, 2, 5 }, { 86, 85, 85 } },
+		{ "one is gone", 6, { 1, 1, 1 }, { 0, 128, 128 } },
+		{ "one is gone, the heavy one takes what it lacks", 6, { 0, 1, 5 }, { 0, 85, 171 } },
+		{ "two are gone", 4, { 1, 1, 1 }, { 0, 0, 256 } },
+	};
+
+	for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+		__u32 weight[ESL_MEMBERS_MAX] = {}, owned[ESL_MEMBERS_MAX];
+		struct slot_table t, before;
+
+		memcpy(weight, rows[r].weight, sizeof(rows[r].weight));
+		slots_clear(&t);
+		slots_fill(&t, 7, equal);
+		before = t;
+		slots_inherit(&t, rows[r].left, weight);
+		count(&t, owned);
+		for (__u32 id = 0; id < 3; id++)
+			cr_expect_eq(owned[id], rows[r].owned[id], "%s: %u has %u", rows[r].name, id, owned[id]);
+		for (int i = 0; i < ESL_SLOTS; i++)
+			if (rows[r].left >> before.slot[i] & 1)
+				cr_expect_eq(t.slot[i], before.slot[i], "%s: slot %d", rows[r].name, i);
+	}
+}
+
 /* After many joins and leaves: shares are right, and no member is long without a turn. */
 Test(agent_slots, stays_even)
 {
