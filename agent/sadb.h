@@ -22,6 +22,7 @@
 #define AGENT_SADB_H
 
 #include "agent.h"
+#include "held.h"
 #include "lanes.h"
 #include "probe.h"
 #include "promote.h"
@@ -67,9 +68,8 @@ struct sa {
 	/* outbound */
 	bool dirty;			/* round to be announced */
 	enum rejoin silent;		/* why nothing is sent; OPEN: it is */
-	bool held;			/* held_round is announced and not used yet */
-	__u64 held_round;
-	__u64 held_ns;			/* since when */
+	bool held;			/* hold.round is announced and not used yet */
+	struct held hold;
 	struct rejoin_sa rejoin;
 	__u64 print;			/* of the key that the record was made for; 0: not told */
 	__u64 rekey_ns;			/* leader: when a rekey was last asked for, */
@@ -296,7 +296,7 @@ void sadb_ask_soon(struct agent *a);
 void sadb_acknowledge(struct agent *a, struct sa *sa);
 int sadb_start_trail(struct agent *a);
 /* Where those that hear this member do not acknowledge the round that is held, it may be another life's:
- * hold a later one. */
+ * hold a later one, and have it rekeyed where that does not help. */
 void sadb_hold_later(struct agent *a);
 /*
  * What the kernel may have assigned.  A counter below what has passed belongs

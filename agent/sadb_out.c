@@ -8,10 +8,6 @@
 
 #include "sadb.h"
 
-/* A round that is heard is acknowledged within this time, lost messages included. */
-#define HELD_NS (400 * NS_PER_MS)
-/* Beyond what another life announced, and what it used after. */
-#define HELD_MORE 2
 /* An SA without packets for this long may catch up in one jump. */
 #define IDLE_NS (200 * NS_PER_MS)
 
@@ -36,11 +32,10 @@ __u64 sadb_assigned(const struct agent *a, const struct sa *sa)
 /* Announce a round that may not be used yet. */
 static void hold(struct agent *a, struct sa *sa, __u64 round)
 {
-	/* The others' rounds ask for it again and again. */
-	if (!sa->held || round > sa->held_round) {
-		sa->held_round = round;
-		sa->held_ns = agent_now();
-	}
+	if (sa->held)
+		held_raise(&sa->hold, round, agent_now());
+	else
+		held_begin(&sa->hold, round, agent_now());
 	a->sadb->held += !sa->held;
 	sa->held = true;
 	sa->silent = REJOIN_UNACKNOWLEDGED;
@@ -57,9 +52,20 @@ void sadb_hold_later(struct agent *a)
 	for (size_t i = 0; i < db->count; i++) {
 		struct sa *sa = db->all[i];
 
-		if (sa->held && sa->recorded && sa->present && now - sa->held_ns > HELD_NS)
-			hold(a, sa, sa->held_round + HELD_MORE);
+		if (!sa->held || !sa->recorded || !sa->present)
+			continue;
+		if (held_is_stuck(&sa->hold, now))
+			sadb_want_rekey(a, sa);
+		/* Where nobody is there to acknowledge it, a later one is no better. */
+		if (sadb_living(a) && held_move(&sa->hold, sa->lanes.ahead, now))
+			mark_dirty(a, sa);
 	}
+}
+
+/* It goes on when it is acknowledged, or others are beyond it. */
+static bool holds_still(const struct sa *sa)
+{
+	return sa->held && !held_is_passed(&sa->hold, sa->lanes.ahead);
 }
 
 static void fail(struct sa *sa, enum rejoin why, __u64 oseq, int err)
@@ -216,8 +222,8 @@ static bool choose_round(struct agent *a, struct sa *sa, __u64 *round)
 	bool held = false;
 
 	if (sa->held) {
-		*round = sa->held_round;
-		return rejoin_is_acknowledged(&sa->rejoin, &rule, sa->held_round);
+		*round = sa->hold.round;
+		return rejoin_is_acknowledged(&sa->rejoin, &rule, sa->hold.round);
 	}
 	/* Who is refused for its id hears nobody who could tell, and the other holder sends. */
 	why = secure_is_taken(a) ? REJOIN_ASKING :
@@ -274,7 +280,7 @@ void sadb_go_on(struct agent *a, struct sa *sa)
 	}
 	esl_store(&guard_of(a, sa)->acked, rejoin_acked(&sa->rejoin, &rule));
 	if (sa->held && sa->present)
-		jump(a, sa, sa->held_round);
+		jump(a, sa, sa->hold.round);
 }
 
 void sadb_leave_probed(struct agent *a, struct sa *sa)
@@ -328,7 +334,8 @@ int sadb_on_step(sd_event_source *source, void *data)
 	for (size_t left = db->work[SA_STEP].count; left; left--) {
 		struct sa *sa = sadb_unqueue(db, SA_STEP);
 
-		if (sa->present && sa->recorded && !is_stuck(sa) && lane_step(&sa->lanes, is_idle(a, sa, now), &round))
+		if (sa->present && sa->recorded && !is_stuck(sa) && !holds_still(sa) &&
+		    lane_step(&sa->lanes, is_idle(a, sa, now), &round))
 			jump(a, sa, round);
 		/* One that is held goes on when it is acknowledged. */
 		if (sa->present && !is_stuck(sa) && !sa->held && lane_is_behind(&sa->lanes))
@@ -380,7 +387,7 @@ void sadb_find_senders(struct agent *a)
 		if (!sa->lanes.sticky)
 			continue;
 		sadb_queue(a->sadb, sa, SA_SENDERS);
-		if (!sa->present || !sa->recorded)
+		if (!sa->present || !sa->recorded || holds_still(sa))
 			continue;
 		top = esl_load(&guard_of(a, sa)->top);
 		if (lane_took_over(&sa->lanes, top))
@@ -393,7 +400,7 @@ void sadb_find_senders(struct agent *a)
 static void put_round(struct agent *a, struct sa *sa, struct announcement *m)
 {
 	__u64 top = sa->recorded ? esl_load(&guard_of(a, sa)->top) : 0;
-	__u64 round = sa->held ? sa->held_round : lane_announced(&sa->lanes, top);
+	__u64 round = sa->held ? sa->hold.round : lane_announced(&sa->lanes, top);
 	struct rejoin_rule rule = sadb_rule(a);
 	struct sadb *db = a->sadb;
 

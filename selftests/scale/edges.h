@@ -45,8 +45,15 @@ void edges_pass(struct agent *a, __u32 i, __u64 packets);
 
 /* The others answer what this member sends, each like the two in step with it that they are:
  * none knows more of its SAs than it told them. */
+extern bool others_acknowledge;	/* this member's rounds; true at first */
 void others_take(const struct announcement *m);
 /* It comes in. */
 void others_answer(struct agent *a);
+
+/* main.c: one figure, and its limit. */
+void judge(const char *world, const char *what, double is, double most, const char *unit);
+
+/* held.c */
+void held_rows(void);
 
 #endif
