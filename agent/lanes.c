@@ -4,6 +4,12 @@
 /* Further than this behind, what is sent lies behind the peer's window anyway: DESIGN.md's
  * window rule leaves room for three rounds. */
 #define FAR_ROUNDS 16
+#define NS_PER_S 1000000000ULL
+#define PACE_NS 10000000ULL
+/* What is left of a block is to outlast a loop that does something else. */
+#define RESERVE_NS 25000000ULL
+/* Rounds that change faster are not announced one by one: the members would be further apart. */
+#define ROUND_NS 1000000ULL
 
 static __u64 max64(__u64 a, __u64 b)
 {
@@ -89,10 +95,32 @@ __u64 lane_start_round(const struct lane_state *s, __u64 assigned)
 	return max64(s->ahead, lane_round_beyond(s, assigned));
 }
 
-bool lane_on_half(struct lane_state *s, __u64 seq, __u64 *ret_round)
+void lane_pace(struct lane_pace *p, __u64 passed, __u64 now_ns)
 {
+	__u64 span = now_ns - p->since_ns;
+
+	if (p->since_ns && span < PACE_NS)
+		return;
+	p->rate = p->since_ns ? (passed - p->passed) * NS_PER_S / span : 0;
+	p->passed = passed;
+	p->since_ns = now_ns;
+}
+
+static bool is_early(const struct esl_lanes *plan, __u64 rate)
+{
+	__u64 size = esl_block_size(plan);
+
+	return rate * RESERVE_NS > size / 2 * NS_PER_S && rate * ROUND_NS < size / 4 * NS_PER_S;
+}
+
+bool lane_on_used(struct lane_state *s, __u64 seq, __u64 rate, __u64 *ret_round)
+{
+	bool half = ((seq - 1) & (esl_block_size(&s->plan) - 1)) >= esl_block_size(&s->plan) / 2;
+
 	/* An event of a block that was left already asks for nothing. */
 	if (!s->started || s->ended || esl_lane_place(&s->plan, seq).round < s->round)
+		return false;
+	if (!half && !is_early(&s->plan, rate))
 		return false;
 	s->aside = false;
 	*ret_round = s->round + 1;

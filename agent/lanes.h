@@ -6,7 +6,9 @@
  * A jump moves the kernel's counter to the start of this member's block in a
  * later round.  Three things ask for one:
  *
- *     half of the block is used     the next round
+ *     half of the block is used     the next round; a quarter, where at this member's
+ *                                   rate the rest of a half would not outlast a loop
+ *                                   that is kept from it for 25 ms
  *     the guard dropped a number    the first block beyond what the kernel
  *                                   has assigned
  *     another member is ahead       one round nearer to it, a step at a time
@@ -99,8 +101,19 @@ enum lane_fit lane_fit(struct lane_state *s, struct lane_jump *jump, __u64 assig
  */
 __u64 lane_start_round(const struct lane_state *s, __u64 assigned);
 
-/* Half of the block that holds seq is used. Returns whether to jump to *ret_round. */
-bool lane_on_half(struct lane_state *s, __u64 seq, __u64 *ret_round);
+/* How fast this member sends, as measured at the guard's events. */
+struct lane_pace {
+	__u64 passed;	/* the guard's count when it was last measured, */
+	__u64 since_ns;	/* and when that was; 0: never */
+	__u64 rate;	/* packets/s since the time before; 0: not known */
+};
+
+/* passed: the guard's count now. */
+void lane_pace(struct lane_pace *p, __u64 passed, __u64 now_ns);
+
+/* A quarter, or half, of the block that holds seq is used, up to seq; rate: of this
+ * member, packets/s, at most 2^32.  Returns whether to jump to *ret_round. */
+bool lane_on_used(struct lane_state *s, __u64 seq, __u64 rate, __u64 *ret_round);
 
 /* The guard dropped seq; assigned is the kernel's counter now. */
 bool lane_on_drop(struct lane_state *s, __u64 assigned, __u64 *ret_round);

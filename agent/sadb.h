@@ -76,6 +76,7 @@ struct sa {
 	__u64 rekeys;			/* and how often */
 	__u32 window;			/* of the peer, as known when the plan was looked at */
 	struct lane_state lanes;
+	struct lane_pace pace;
 	__u64 passed_seen;		/* guard's count at the last look, */
 	__u64 active_ns;		/* and when it had last changed */
 	__u64 jumps;

@@ -292,7 +292,7 @@ void sadb_leave_probed(struct agent *a, struct sa *sa)
 		jump(a, sa, sa->lanes.round + 1);
 }
 
-/* The guard tells of a half used block or of a drop. */
+/* The guard tells of a block that is partly used or of a drop. */
 void sadb_on_guard_event(struct agent *a, const struct esl_event *e)
 {
 	struct sa *sa = e->index < ESL_SA_MAX ? a->sadb->out[e->index] : NULL;
@@ -304,8 +304,9 @@ void sadb_on_guard_event(struct agent *a, const struct esl_event *e)
 		probe_seen(a, sa, e->seq);
 		return;
 	}
-	if (e->kind == ESL_EVENT_HALF) {
-		if (lane_on_half(&sa->lanes, e->seq, &round))
+	if (e->kind == ESL_EVENT_USED) {
+		lane_pace(&sa->pace, esl_load(&guard_of(a, sa)->passed), agent_now());
+		if (lane_on_used(&sa->lanes, e->seq, sa->pace.rate, &round))
 			jump(a, sa, round);
 		return;
 	}

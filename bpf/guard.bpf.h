@@ -42,18 +42,22 @@ static __always_inline void tell_drop(struct esl_guard *g, __u32 index, int reas
 	tell(index, ESL_EVENT_DROP, (__u16)reason, seq);
 }
 
-/* Count what passed and tell the agent when half of the block is used. */
+static __always_inline bool uses_up_to(__u64 offset, __u32 count, __u64 mark)
+{
+	return offset <= mark && offset + count > mark;
+}
+
+/* Count what passed and tell the agent when a quarter, and when half, of the block is used. */
 static __always_inline void passed(struct esl_guard *g, const struct esl_sa_out *sa, __u64 seq,
 				   __u32 count)
 {
-	__u64 half = esl_block_size(&sa->lanes) / 2;
-	__u64 offset = (seq - 1) & (esl_block_size(&sa->lanes) - 1);
+	__u64 size = esl_block_size(&sa->lanes), offset = (seq - 1) & (size - 1);
 
 	__sync_fetch_and_add(&g->passed, count);
 	if (seq + count - 1 > esl_load(&g->top))
 		esl_store(&g->top, seq + count - 1);
-	if (offset <= half && offset + count > half)
-		tell(sa->index, ESL_EVENT_HALF, ESL_G_PASS, seq);
+	if (uses_up_to(offset, count, size / 4) || uses_up_to(offset, count, size / 2))
+		tell(sa->index, ESL_EVENT_USED, ESL_G_PASS, seq + count - 1);
 }
 
 /* IV XOR number. w: SPI, number and IV as on the wire. False: the packet ends before. */

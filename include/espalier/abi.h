@@ -188,7 +188,7 @@ struct esl_policy {
 };
 
 enum esl_event_kind {
-	ESL_EVENT_HALF,		/* half of the block is used */
+	ESL_EVENT_USED,		/* a quarter, or half, of the block is used, up to seq */
 	ESL_EVENT_DROP,		/* the guard dropped a number: the jump is late */
 	ESL_EVENT_SESSION,	/* at the leader: a new session; seq is its hash, index its member */
 	ESL_EVENT_SALT,		/* seq is the salt of a packet that does not leave; reason: G_PROBE, or

@@ -42,11 +42,18 @@ static void expect_heard(struct drive *d, const char *name, struct ring_buffer *
 	    h->last.index, (unsigned long long)h->last.seq, reason_name(h->last.reason));
 }
 
-static void test_half(struct drive *d, struct ring_buffer *rb, struct heard *h)
+static void test_used(struct drive *d, struct ring_buffer *rb, struct heard *h)
 {
-	struct esl_event half = { .kind = ESL_EVENT_HALF, .index = G_INDEX, .seq = 33, .reason = ESL_G_PASS };
+	struct esl_event half = { .kind = ESL_EVENT_USED, .index = G_INDEX, .seq = 33, .reason = ESL_G_PASS };
+	struct esl_event quarter = { .kind = ESL_EVENT_USED, .index = G_INDEX, .seq = 17, .reason = ESL_G_PASS };
 
 	guarded_reset(d);
+	guarded_send(d, "quarter: number 16 of 64", G_SPI, 16, 0, GO, ESL_G_PASS);
+	expect_heard(d, "quarter: not yet", rb, h, 0, NULL);
+	guarded_send(d, "quarter: number 17", G_SPI, 17, 0, GO, ESL_G_PASS);
+	expect_heard(d, "quarter: told", rb, h, 1, &quarter);
+	guarded_send(d, "quarter: number 18", G_SPI, 18, 0, GO, ESL_G_PASS);
+	expect_heard(d, "quarter: told once", rb, h, 0, NULL);
 	guarded_send(d, "half: number 32 of 64", G_SPI, 32, 0, GO, ESL_G_PASS);
 	expect_heard(d, "half: not yet", rb, h, 0, NULL);
 	guarded_send(d, "half: number 33", G_SPI, 33, 0, GO, ESL_G_PASS);
@@ -54,8 +61,12 @@ static void test_half(struct drive *d, struct ring_buffer *rb, struct heard *h)
 	guarded_send(d, "half: number 34", G_SPI, 34, 0, GO, ESL_G_PASS);
 	expect_heard(d, "half: told once", rb, h, 0, NULL);
 	guarded_send(d, "half: segments over the half of the next round", G_SPI, 220, 10, GO, ESL_G_PASS);
-	half.seq = 220;
+	half.seq = 229;
 	expect_heard(d, "half: told for segments", rb, h, 1, &half);
+	guarded_reset(d);
+	guarded_send(d, "used: segments over a quarter and half", G_SPI, 195, 40, GO, ESL_G_PASS);
+	half.seq = 234;
+	expect_heard(d, "used: told once, up to the last", rb, h, 1, &half);
 }
 
 static void test_drop(struct drive *d, struct ring_buffer *rb, struct heard *h)
@@ -114,7 +125,7 @@ void test_guard_events(struct drive *d)
 	ring_buffer__consume(rb);
 	world_config(d->obj, DOOR_OUTSIDE);
 	world_slots(d->obj, MINE, ~0ULL, 0);
-	test_half(d, rb, &h);
+	test_used(d, rb, &h);
 	test_drop(d, rb, &h);
 	test_gap(d, rb, &h);
 	ring_buffer__free(rb);

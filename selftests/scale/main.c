@@ -71,7 +71,7 @@ static void send_out(struct agent *a, __u32 i, __u64 count, struct cost *c)
 	struct sa *sa = sadb_find(a->sadb, &key);
 	struct esl_guard *g = guard_of(a, sa);
 	__u64 half = esl_lane_first(&sa->lanes.plan, sa->lanes.round, 0) + esl_block_size(&sa->lanes.plan) / 2;
-	struct esl_event e = { .kind = ESL_EVENT_HALF, .index = sa->index };
+	struct esl_event e = { .kind = ESL_EVENT_USED, .index = sa->index };
 	double before;
 	bool event;
 

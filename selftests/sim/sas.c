@@ -209,7 +209,7 @@ void sas_events(struct sim *s, struct member *m, __u64 now)
 
 		if (!a)
 			continue;
-		if (k->half && lane_on_half(&a->lanes, k->half_seq, &round))
+		if (k->half && lane_on_used(&a->lanes, k->half_seq, 0, &round))
 			jump(s, m, a, round);
 		else if (k->dropped && lane_on_drop(&a->lanes, assigned(k), &round))
 			jump(s, m, a, round);

@@ -126,7 +126,7 @@ static __u64 team_send(struct team *t, int i)
 
 	t->top[i] = ++t->oseq[i];
 	cr_assert_eq(esl_lane_place(&t->s[i].plan, t->top[i]).lane, i);
-	if (((t->top[i] - 1) & (2 * half - 1)) == half && lane_on_half(&t->s[i], t->top[i], &round))
+	if (((t->top[i] - 1) & (2 * half - 1)) == half && lane_on_used(&t->s[i], t->top[i], 0, &round))
 		team_jump(t, i, round);
 	return t->top[i];
 }
@@ -304,14 +304,14 @@ Test(agent_lanes, last_block)
 	cr_assert(fit == LANE_JUMP && s.last && !lane_on_announced(&s, END_ROUND), "it has nowhere to go to");
 	cr_expect(!lane_step(&s, true, &round));
 	for (oseq++; oseq < end; oseq++) {
-		if (lane_on_drop(&s, oseq, &round) || lane_on_half(&s, oseq, &round))
+		if (lane_on_drop(&s, oseq, &round) || lane_on_used(&s, oseq, 0, &round))
 			end_jump(&s, &oseq, s.round + 1, &fit);
 		cr_assert_neq(fit, LANE_END, "%llu numbers are left", end - oseq);
 	}
 	cr_expect(lane_on_drop(&s, oseq, &round));
 	end_jump(&s, &oseq, round, &fit);
 	cr_expect(fit == LANE_END && oseq == end);
-	cr_expect(!lane_on_drop(&s, end + 1, &round) && !lane_on_half(&s, end, &round), "it is over");
+	cr_expect(!lane_on_drop(&s, end + 1, &round) && !lane_on_used(&s, end, 0, &round), "it is over");
 }
 
 /* Who stands aside at the end is in the round of the sender, and does not run from it. */
