@@ -37,7 +37,7 @@ LIB_SRC   := $(filter-out loader/main.c,$(wildcard loader/*.c))
 AGENT_SRC := $(filter-out agent/main.c,$(wildcard agent/*.c))
 # Protocol logic that the daemon and simulators share: no system call inside.
 PURE_SRC  := agent/change.c agent/cluster.c agent/election.c agent/frames.c \
-	     agent/heartbeat.c agent/held.c agent/join.c agent/lanes.c agent/lease.c agent/message.c \
+	     agent/heartbeat.c agent/join.c agent/lanes.c agent/lease.c agent/message.c \
 	     agent/prefix.c agent/promote.c agent/rejoin.c agent/salt.c agent/sealed.c agent/slots.c agent/switching.c \
 	     agent/takeover.c agent/view.c agent/wire.c
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))

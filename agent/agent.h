@@ -19,7 +19,7 @@
  *     pages.h       pure: lists that come page by page
  *     takeover.c    pure: slots that change hands, and floors under them
  *     frames.c      pure: ARP and neighbour discovery
- *     held.c        pure: a round that waits for an acknowledgement
+ *     held.h        pure: a round that waits for an acknowledgement
  *     rejoin.c      pure: where a member begins on an SA of which it has no record
  *     wire.c        pure: announcements to bytes and back
  *     heartbeat.c   pure: heartbeats to bytes and back

@@ -110,6 +110,9 @@ enum rejoin rejoin_begin(struct rejoin_sa *s, const struct rejoin_rule *rule, __
 			return REJOIN_ASKING;
 		if (s->found && !(s->know & s->young) && others_of(rule) & ~s->answered)
 			return REJOIN_UNPROVEN;
+		/* Somebody did know of the other life. */
+		if (s->lapsed)
+			return REJOIN_UNPROVEN;
 		s->whole = true;
 		return REJOIN_OPEN;
 	}
@@ -124,25 +127,34 @@ enum rejoin rejoin_begin(struct rejoin_sa *s, const struct rejoin_rule *rule, __
 	return REJOIN_OPEN;
 }
 
-void rejoin_announced(struct rejoin_sa *s, __u32 from, __u64 round, bool recorded, bool wanted)
+void rejoin_announced(struct rejoin_sa *s, __u32 from, __u64 round, bool recorded, bool wanted, __u64 allowance)
 {
 	bool news = round + 1 > s->heard[from];
 
-	/* One that stood aside used the round after the one announced. */
-	if (s->outlived >> from & 1 && round <= s->heard[from])
+	if (s->outlived >> from & 1 && (!(s->asked >> from & 1) || round < s->heard[from] + allowance)) {
+		if (recorded)
+			s->refused |= 1ULL << from;
 		return;
+	}
 	s->outlived &= ~(1ULL << from);
+	s->refused &= ~(1ULL << from);
 	s->heard[from] = max64(s->heard[from], round + 1);
 	if (recorded && (news || wanted))
 		s->due |= 1ULL << from;
 }
 
-void rejoin_outlived(struct rejoin_sa *s, __u32 from)
+void rejoin_outlived(struct rejoin_sa *s, __u32 from, bool recorded)
 {
-	if (!s->heard[from])
-		return;
-	s->outlived |= 1ULL << from;
+	s->asked &= ~(1ULL << from);
 	s->due &= ~(1ULL << from);
+	/* Who forgot what it heard may have forgotten that. */
+	if (s->heard[from] || s->promised >> from & 1 || (recorded && !s->whole))
+		s->outlived |= 1ULL << from;
+}
+
+void rejoin_restarted(struct rejoin_sa *s, __u32 from)
+{
+	s->asked &= ~(1ULL << from);
 }
 
 bool rejoin_acknowledged(struct rejoin_sa *s, __u32 from, __u64 rounds)
@@ -151,6 +163,27 @@ bool rejoin_acknowledged(struct rejoin_sa *s, __u32 from, __u64 rounds)
 
 	s->acked[from] = max64(s->acked[from], rounds);
 	return more;
+}
+
+bool rejoin_disowned(struct rejoin_sa *s, bool held)
+{
+	if (s->lapsed && !held)
+		return false;
+	s->lapsed = true;
+	/* Others told the other life what it acknowledged to them, and this one does not know. */
+	s->whole = false;
+	for (__u32 i = 0; i < ESL_LANES_MAX; i++)
+		if (!(s->outlived >> i & 1))
+			s->heard[i] = 0;
+	s->due = 0;
+	rejoin_ask(s);
+	return true;
+}
+
+void rejoin_resumed(struct rejoin_sa *s, __u64 round)
+{
+	s->lapsed = false;
+	s->least = max64(s->least, round);
 }
 
 /* What was heard before was not acknowledged: without the record it would have been forgotten. */
@@ -162,7 +195,7 @@ void rejoin_recorded(struct rejoin_sa *s, __u64 now_ns)
 	s->since_ns = s->whole ? now_ns : 0;
 }
 
-struct rejoin_answer rejoin_answer(const struct rejoin_sa *s, __u32 from, bool recorded, __u64 life_ns,
+struct rejoin_answer rejoin_answer(struct rejoin_sa *s, __u32 from, bool recorded, __u64 life_ns,
 				   __u64 living)
 {
 	struct rejoin_answer r = { .know = recorded,
@@ -173,6 +206,9 @@ struct rejoin_answer rejoin_answer(const struct rejoin_sa *s, __u32 from, bool r
 	for (__u32 i = 0; !recorded && i < ESL_LANES_MAX; i++)
 		if (s->heard[i] && living >> i & 1 && i != from)
 			r.sources |= 1ULL << i;
+	s->asked |= s->outlived & 1ULL << from;
+	s->promised |= (__u64)recorded << from;
+	s->refused &= ~(1ULL << from);
 	return r;
 }
 
@@ -188,11 +224,14 @@ void rejoin_answered(struct rejoin_sa *s, __u32 from, const struct rejoin_answer
 	set_bit(&s->complete, from, answer->complete);
 	set_bit(&s->young, from, answer->young);
 	s->sources |= answer->sources;
-	rejoin_acknowledged(s, from, answer->heard);
+	/* Who has no record will not remember. */
+	if (answer->know)
+		rejoin_acknowledged(s, from, answer->heard);
 }
 
 void rejoin_ask(struct rejoin_sa *s)
 {
+	s->question++;
 	s->answered = s->know = s->complete = s->young = s->sources = 0;
 }
 

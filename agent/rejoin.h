@@ -30,9 +30,13 @@
  * it started, and has not seen it come, all others must have said so.
  *
  * Where a second machine used a member's id for a while, a life that had ended comes back,
- * with a record that knows nothing of it.  Rounds that another life announced, and the next one, are not
- * acknowledged to this one: without that it does not get as far, because the other life
- * began an allowance beyond what was known of it.
+ * with a record that knows nothing of it.  So whoever hears that a member has another life promises the
+ * one before no more: it acknowledges nothing to a life that has not asked since, nor
+ * below what was heard of the other plus the allowance, which that one may have used
+ * unheard.  It tells it so instead (rejoin_disowned()).  A life that is told begins anew
+ * as one without a record, and keeps nothing of what was acknowledged to it: those that answer
+ * it were among those who acknowledged the other one, and that one is now told the same.
+ * Until it begins it enters no round; the rest of its block is its own.
  *
  * Counts of rounds: n means the rounds 0 .. n - 1; 0 means none.
  */
@@ -54,7 +58,9 @@
 	X(UNACKNOWLEDGED, "unacknowledged", "the others have not acknowledged its round yet")     \
 	X(EXHAUSTED, "exhausted", "its 32-bit numbers are used up: until it is rekeyed")          \
 	X(NO_LANE, "no_lane", "it has fewer lanes than this member's id needs: until it is rekeyed") \
-	X(KERNEL, "kernel", "the kernel did not take a jump")
+	X(KERNEL, "kernel", "the kernel did not take a jump")                                     \
+	X(OUTLIVED, "outlived",                                                                   \
+	  "another life of this member, or another machine with its id, was heard on it meanwhile: the others are asked how far that one came")
 
 enum rejoin {
 #define X(symbol, name, sentence) REJOIN_##symbol,
@@ -76,8 +82,14 @@ struct rejoin_sa {
 	__u64 acked[ESL_LANES_MAX];	/* rounds of this one that each acknowledged, */
 	__u64 kept;			/* and those of which the record says that enough did */
 	__u64 due;			/* to whom heard is to be told */
-	__u64 outlived;			/* bit i: heard[i] is of another life of member i, and the present one is not beyond it */
-	__u64 answered;			/* to the question that stands */
+	__u64 outlived;			/* bit i: heard[i] is of another life of member i; the present one has not begun beyond it, */
+	__u64 asked;			/* but has asked, */
+	__u64 refused;			/* or is to be told so */
+	__u64 promised;			/* bit i: a life of member i was answered, of the record */
+	bool lapsed;			/* another life of this member was here: it begins anew */
+	__u64 least;			/* the round in which it then began; 0: it did not */
+	__u32 question;			/* the one that stands, counted, */
+	__u64 answered;			/* and who answered it */
 	__u64 know;			/* of those: have the SA, */
 	__u64 complete;			/* can say what this member sent on it, or that it did not, */
 	__u64 young;			/* and got it after they had heard this life */
@@ -118,25 +130,34 @@ bool rejoin_is_acknowledged(const struct rejoin_sa *s, const struct rejoin_rule 
 /*
  * A member announced round; recorded: this one has a record of the SA, and so will
  * remember.  What is not new is acknowledged again where that is wanted: the one that
- * announced it says so until enough have told it.
+ * announced it says so until enough have told it.  allowance: rejoin_allowance().
  */
-void rejoin_announced(struct rejoin_sa *s, __u32 from, __u64 round, bool recorded, bool wanted);
+void rejoin_announced(struct rejoin_sa *s, __u32 from, __u64 round, bool recorded, bool wanted, __u64 allowance);
 
-/* Member from has another life than the one that was heard before. */
-void rejoin_outlived(struct rejoin_sa *s, __u32 from);
+/* Member from has another life than the one that was heard before; recorded as above. */
+void rejoin_outlived(struct rejoin_sa *s, __u32 from, bool recorded);
 
-/* A member acknowledged. Returns whether more than before. */
+/* The agent of member from started again: what it asked for it has forgotten. */
+void rejoin_restarted(struct rejoin_sa *s, __u32 from);
+
+/* A member acknowledged to this life. Returns whether more than before. */
 bool rejoin_acknowledged(struct rejoin_sa *s, __u32 from, __u64 rounds);
+
+/* A member refuses to acknowledge to this life, which has a record. Returns whether it is to begin anew now. */
+bool rejoin_disowned(struct rejoin_sa *s, bool held);
+
+/* It begins anew in this round, and enters none below. */
+void rejoin_resumed(struct rejoin_sa *s, __u64 round);
 
 /* This member has a record of the SA from now on. */
 void rejoin_recorded(struct rejoin_sa *s, __u64 now_ns);
 
 /* What to answer a member whose present life was first heard at life_ns; recorded
- * as above.  living: members that this one hears. */
-struct rejoin_answer rejoin_answer(const struct rejoin_sa *s, __u32 from, bool recorded, __u64 life_ns,
+ * as above.  living: members that this one hears.  From now on no other life of it is acknowledged. */
+struct rejoin_answer rejoin_answer(struct rejoin_sa *s, __u32 from, bool recorded, __u64 life_ns,
 				   __u64 living);
 
-/* Another one answered. */
+/* Another one answered the question that stands, asked by this life. */
 void rejoin_answered(struct rejoin_sa *s, __u32 from, const struct rejoin_answer *answer);
 
 /* Ask anew: what was answered before counts no more. */

@@ -229,7 +229,7 @@ void sadb_hello(struct agent *a)
 	sadb_find_spent(a);
 	sadb_find_ended(a);
 	sadb_ask(a);
-	sadb_hold_later(a);
+	sadb_look_at_held(a);
 	sync_hello(a);
 	probe_page(a);
 	sadb_tell_active(a);

@@ -71,6 +71,7 @@ struct sa {
 	bool held;			/* hold.round is announced and not used yet */
 	struct held hold;
 	struct rejoin_sa rejoin;
+	__u64 outlived;			/* how often it had to begin anew, as another life was heard of */
 	__u64 print;			/* of the key that the record was made for; 0: not told */
 	__u64 rekey_ns;			/* leader: when a rekey was last asked for, */
 	__u64 rekeys;			/* and how often */
@@ -119,6 +120,7 @@ struct sadb {
 	size_t dirty;
 	size_t held;				/* rounds that are announced and not used yet, */
 	size_t held_page;			/* and where the next page of them begins */
+	__u64 strange;				/* acknowledgements and answers to another life of this member */
 	bool starting;				/* the first look at the kernel's SAs */
 	bool waiting;				/* SAs wait until all know the same windows */
 	bool unread;				/* the tops could not be told, as the log says */
@@ -160,6 +162,10 @@ int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r,
 
 /* Member id lost its maps, or another machine has its id. */
 void sadb_outlived(struct agent *a, __u32 id);
+/* The agent of member id started again. */
+void sadb_restarted(struct agent *a, __u32 id);
+/* Acknowledgements and answers that came for another life of this member. */
+__u64 sadb_foreign_heard(const struct agent *a);
 
 /* What member others[i] asks, answers and acknowledges. */
 void sadb_heard(struct agent *a, size_t i, const struct announcement *m);
@@ -296,9 +302,8 @@ void sadb_ask_soon(struct agent *a);
 /* Rounds of other members are to be acknowledged. */
 void sadb_acknowledge(struct agent *a, struct sa *sa);
 int sadb_start_trail(struct agent *a);
-/* Where those that hear this member do not acknowledge the round that is held, it may be another life's:
- * hold a later one, and have it rekeyed where that does not help. */
-void sadb_hold_later(struct agent *a);
+/* Have SAs rekeyed whose round is held and is not acknowledged. */
+void sadb_look_at_held(struct agent *a);
 /*
  * What the kernel may have assigned.  A counter below what has passed belongs
  * to an SA that was added again: then everything up to the bound is spent.

@@ -33,7 +33,7 @@ __u64 sadb_assigned(const struct agent *a, const struct sa *sa)
 static void hold(struct agent *a, struct sa *sa, __u64 round)
 {
 	if (sa->held)
-		held_raise(&sa->hold, round, agent_now());
+		held_raise(&sa->hold, round);
 	else
 		held_begin(&sa->hold, round, agent_now());
 	a->sadb->held += !sa->held;
@@ -42,7 +42,7 @@ static void hold(struct agent *a, struct sa *sa, __u64 round)
 	mark_dirty(a, sa);
 }
 
-void sadb_hold_later(struct agent *a)
+void sadb_look_at_held(struct agent *a)
 {
 	struct sadb *db = a->sadb;
 	__u64 now = agent_now();
@@ -52,13 +52,8 @@ void sadb_hold_later(struct agent *a)
 	for (size_t i = 0; i < db->count; i++) {
 		struct sa *sa = db->all[i];
 
-		if (!sa->held || !sa->recorded || !sa->present)
-			continue;
-		if (held_is_stuck(&sa->hold, now))
+		if (sa->held && sa->recorded && sa->present && held_is_stuck(&sa->hold, now))
 			sadb_want_rekey(a, sa);
-		/* Where nobody is there to acknowledge it, a later one is no better. */
-		if (sadb_living(a) && held_move(&sa->hold, sa->lanes.ahead, now))
-			mark_dirty(a, sa);
 	}
 }
 
@@ -78,7 +73,7 @@ static void fail(struct sa *sa, enum rejoin why, __u64 oseq, int err)
 
 static bool is_stuck(const struct sa *sa)
 {
-	return sa->silent == REJOIN_KERNEL || sa->silent == REJOIN_EXHAUSTED;
+	return sa->silent == REJOIN_KERNEL || sa->silent == REJOIN_EXHAUSTED || sa->rejoin.lapsed;
 }
 
 /*
@@ -94,15 +89,19 @@ static void jump(struct agent *a, struct sa *sa, __u64 round)
 	enum lane_fit fit;
 	struct lane_jump j;
 	bool stood;
-	int err = xfrm_read_counter(&a->xfrm, &sa->kernel);
+	int err;
 
+	/* The rounds from here to where it will begin may be another life's. */
+	if (sa->rejoin.lapsed)
+		return;
+	err = xfrm_read_counter(&a->xfrm, &sa->kernel);
 	sadb_queue(a->sadb, sa, SA_SPENT);
 	if (err) {
 		sa->present = err != -ESRCH && sa->present;
 		return;
 	}
 	spent = sadb_assigned(a, sa);
-	j = lane_jump_to(&sa->lanes, round, spent);
+	j = lane_jump_to(&sa->lanes, round > sa->rejoin.least ? round : sa->rejoin.least, spent);
 	fit = lane_fit(&sa->lanes, &j, spent, esl_number_max(sa->kernel.esn));
 	if (fit == LANE_END) {
 		a->sadb->held -= sa->held;
@@ -212,7 +211,19 @@ static void say_silent(struct sa *sa, enum rejoin why)
 }
 
 /*
- * The round to begin in without a record.  False: not now; then it is asked for,
+ * What lies between may be another life's: from now on the guard refuses it, also
+ * where the agent starts again before it has come to the round, or the others have acknowledged that.
+ */
+static void begin_anew(struct agent *a, struct sa *sa, __u64 round)
+{
+	__u64 first = esl_lane_first(&sa->lanes.plan, round, sa->lanes.lane);
+
+	if (first > esl_load(&guard_of(a, sa)->first))
+		esl_store(&guard_of(a, sa)->first, first);
+}
+
+/*
+ * The round to begin in without a record, or anew.  False: not now; then it is asked for,
  * or announced and waited for.
  */
 static bool choose_round(struct agent *a, struct sa *sa, __u64 *round)
@@ -228,6 +239,8 @@ static bool choose_round(struct agent *a, struct sa *sa, __u64 *round)
 	/* Who is refused for its id hears nobody who could tell, and the other holder sends. */
 	why = secure_is_taken(a) ? REJOIN_ASKING :
 				   rejoin_begin(&sa->rejoin, &rule, sadb_living(a), &sa->lanes.plan, sa->kernel.esn, round, &held);
+	if (why == REJOIN_ASKING && sa->rejoin.lapsed)
+		why = REJOIN_OUTLIVED;
 	say_silent(sa, why);
 	if (why == REJOIN_ASKING && before != REJOIN_ASKING)
 		sadb_ask_soon(a);
@@ -235,6 +248,8 @@ static bool choose_round(struct agent *a, struct sa *sa, __u64 *round)
 		return false;
 	if (*round < lane_start_round(&sa->lanes, sa->kernel.oseq))
 		*round = lane_start_round(&sa->lanes, sa->kernel.oseq);
+	if (sa->recorded)
+		begin_anew(a, sa, *round);
 	if (held)
 		hold(a, sa, *round);
 	return !held;
@@ -253,10 +268,11 @@ void sadb_open_outbound(struct agent *a, struct sa *sa)
 		say_silent(sa, REJOIN_NO_LANE);
 		return;
 	}
-	if (sa->recorded) {
+	if (sa->recorded && !sa->rejoin.lapsed) {
 		round = lane_round_beyond(&sa->lanes, sadb_assigned(a, sa));
 	} else if (choose_round(a, sa, &round)) {
-		err = record_outbound(a, sa, round);
+		err = sa->recorded ? 0 : record_outbound(a, sa, round);
+		rejoin_resumed(&sa->rejoin, round);
 	} else {
 		sadb_queue(a->sadb, sa, SA_WAIT);
 		return;
@@ -274,7 +290,7 @@ void sadb_go_on(struct agent *a, struct sa *sa)
 {
 	struct rejoin_rule rule = sadb_rule(a);
 
-	if (!sa->recorded) {
+	if (!sa->recorded || sa->rejoin.lapsed) {
 		sadb_open_outbound(a, sa);
 		return;
 	}
@@ -348,6 +364,7 @@ int sadb_on_step(sd_event_source *source, void *data)
 int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r, bool wanted)
 {
 	struct sa *sa = sadb_find_or_add(a->sadb, &r->key);
+	struct rejoin_rule rule = sadb_rule(a);
 
 	if (!sa)
 		return -ENOMEM;
@@ -358,8 +375,9 @@ int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r,
 	sa->outbound = true;
 	if (memcmp(&sa->lanes.plan, &r->lanes, sizeof(r->lanes)))
 		return -EPROTO;
-	rejoin_announced(&sa->rejoin, from, r->round, sa->recorded, wanted);
-	if (sa->rejoin.due)
+	rejoin_announced(&sa->rejoin, from, r->round, sa->recorded, wanted,
+			 rejoin_allowance(&rule, &r->lanes, sa->kernel.esn));
+	if (sa->rejoin.due | sa->rejoin.refused)
 		sadb_acknowledge(a, sa);
 	if (lane_on_announced(&sa->lanes, r->round)) {
 		sadb_queue(a->sadb, sa, SA_STEP);
@@ -405,11 +423,17 @@ static void put_round(struct agent *a, struct sa *sa, struct announcement *m)
 	struct rejoin_rule rule = sadb_rule(a);
 	struct sadb *db = a->sadb;
 
+	db->dirty -= sa->dirty;
+	sa->dirty = false;
+	/* It is in none. */
+	if (sa->rejoin.lapsed && !sa->held)
+		return;
+	/* One that stands aside in the round where it begins is not to be taken for the life before. */
+	if (round < sa->rejoin.least)
+		round = sa->rejoin.least;
 	m->rounds[m->count++] = (struct announced_round){ sa->key, sa->lanes.plan, round };
 	if (!rejoin_is_acknowledged(&sa->rejoin, &rule, round))
 		m->flags |= ESL_WIRE_WANTED;
-	db->dirty -= sa->dirty;
-	sa->dirty = false;
 }
 
 void sadb_collect(struct agent *a, struct announcement *m, bool page)

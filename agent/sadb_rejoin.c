@@ -130,17 +130,18 @@ int sadb_draw_life(struct esl_config *c)
 static void put(struct agent *a, struct announcement *m, const struct announced_heard *h)
 {
 	m->heard[m->count++] = *h;
-	if (m->count < ESL_WIRE_ENTRIES_MAX)
+	if (m->count < ESL_WIRE_HEARD_MAX)
 		return;
 	sync_send(a, m);
 	m->count = 0;
 }
 
-/* It may not begin: what does not belong to SA_WAIT is dropped when it is met there. */
+/* It may not begin, or not go on: what does not belong to SA_WAIT is dropped when it is met there. */
 static bool is_waiting(const struct sa *sa)
 {
-	return sa->outbound && sa->present && !sa->recorded &&
-	       (sa->silent == REJOIN_ASKING || sa->silent == REJOIN_UNPROVEN || sa->silent == REJOIN_UNACKNOWLEDGED);
+	return sa->outbound && sa->present && (!sa->recorded || sa->rejoin.lapsed) &&
+	       (sa->silent == REJOIN_ASKING || sa->silent == REJOIN_UNPROVEN || sa->silent == REJOIN_UNACKNOWLEDGED ||
+		sa->silent == REJOIN_OUTLIVED);
 }
 
 static bool is_asking(const struct sa *sa)
@@ -163,7 +164,8 @@ static void ask(struct agent *a)
 		n++;
 		rejoin_ask(&sa->rejoin);
 		put(a, &m, &(struct announced_heard){ sa->key, (__u8)a->conf.member, ESL_HEARD_ASK,
-						      sa->silent == REJOIN_UNPROVEN });
+						      sa->silent == REJOIN_UNPROVEN, a->sync.own.life,
+						      sa->rejoin.question });
 	}
 	if (m.count)
 		sync_send(a, &m);
@@ -191,6 +193,26 @@ void sadb_ask_soon(struct agent *a)
 	loop_again(a->sadb->trail, 0);
 }
 
+static __u32 life_of(const struct agent *a, __u32 id)
+{
+	for (size_t i = 0; i < a->sync.count; i++)
+		if (a->sync.others[i].id == id)
+			return a->sync.others[i].life;
+	return 0;
+}
+
+/* Acknowledge rounds to each member that waits for it, or refuse to. */
+static void tell(struct agent *a, struct announcement *m, struct sa *sa)
+{
+	for (__u64 due = sa->rejoin.due | sa->rejoin.refused; due; due &= due - 1) {
+		__u8 id = (__u8)__builtin_ctzll(due);
+		__u8 flags = sa->rejoin.refused >> id & 1 ? ESL_HEARD_OUTLIVED : 0;
+
+		put(a, m, &(struct announced_heard){ sa->key, id, flags, sa->rejoin.heard[id], life_of(a, id), 0 });
+	}
+	sa->rejoin.due = sa->rejoin.refused = 0;
+}
+
 static int on_trail(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct announcement m = { .kind = ESL_WIRE_HEARD };
@@ -199,14 +221,8 @@ static int on_trail(sd_event_source *source, uint64_t usec, void *data)
 	struct sa *sa;
 
 	(void)source, (void)usec;
-	while ((sa = sadb_unqueue(db, SA_ACKNOWLEDGE))) {
-		for (__u64 due = sa->rejoin.due; due; due &= due - 1) {
-			__u8 id = (__u8)__builtin_ctzll(due);
-
-			put(a, &m, &(struct announced_heard){ sa->key, id, 0, sa->rejoin.heard[id] });
-		}
-		sa->rejoin.due = 0;
-	}
+	while ((sa = sadb_unqueue(db, SA_ACKNOWLEDGE)))
+		tell(a, &m, sa);
 	if (m.count)
 		sync_send(a, &m);
 	if (db->asking)
@@ -274,7 +290,7 @@ void sadb_find_spent(struct agent *a)
 static void answer(struct agent *a, struct announcement *m, size_t i, const struct announced_heard *h)
 {
 	struct sa *sa = sadb_find(a->sadb, &h->key);
-	struct announced_heard reply = { h->key, h->member, ESL_HEARD_ANSWER, 0 };
+	struct announced_heard reply = { h->key, h->member, ESL_HEARD_ANSWER, 0, h->life, h->question };
 	struct rejoin_answer r = {};
 
 	if (sa && sa->outbound)
@@ -288,6 +304,20 @@ static void answer(struct agent *a, struct announcement *m, size_t i, const stru
 		sadb_want_rekey(a, sa);
 }
 
+/* Another life of this member, or another machine, was heard on it. */
+static void disowned(struct agent *a, struct sa *sa)
+{
+	if (!rejoin_disowned(&sa->rejoin, sa->held))
+		return;
+	a->sadb->held -= sa->held;
+	sa->held = false;
+	sa->outlived++;
+	sa->silent = REJOIN_OUTLIVED;
+	say(LOG_WARNING, "SA 0x%08x: silent: %s", sa->key.spi, rejoin_sentence(sa->silent));
+	sadb_queue(a->sadb, sa, SA_WAIT);
+	sadb_ask_soon(a);
+}
+
 static void take(struct agent *a, const struct announcement *m, const struct announced_heard *h)
 {
 	struct rejoin_answer r = { .know = h->flags & ESL_HEARD_KNOW,
@@ -296,14 +326,20 @@ static void take(struct agent *a, const struct announcement *m, const struct ann
 				   .heard = h->flags & ESL_HEARD_HEARSAY ? 0 : h->rounds,
 				   .sources = h->flags & ESL_HEARD_HEARSAY ? h->rounds : 0 };
 	struct sa *sa = sadb_find(a->sadb, &h->key);
-	bool more;
+	bool more, waits;
 
 	if (!sa || !sa->outbound)
 		return;
+	waits = !sa->recorded || sa->rejoin.lapsed;
 	if (h->flags & ESL_HEARD_ANSWER) {
+		if (!waits || h->question != sa->rejoin.question)
+			return;
 		rejoin_answered(&sa->rejoin, m->sender, &r);
-		if (!sa->recorded)
-			sadb_open_outbound(a, sa);
+		sadb_open_outbound(a, sa);
+		return;
+	}
+	if (h->flags & ESL_HEARD_OUTLIVED) {
+		disowned(a, sa);
 		return;
 	}
 	more = rejoin_acknowledged(&sa->rejoin, m->sender, h->rounds);
@@ -316,10 +352,20 @@ void sadb_heard(struct agent *a, size_t i, const struct announcement *m)
 	struct announcement replies = { .kind = ESL_WIRE_HEARD };
 
 	for (size_t n = 0; n < m->count; n++) {
-		if (m->heard[n].flags & ESL_HEARD_ASK && m->heard[n].member == m->sender)
-			answer(a, &replies, i, &m->heard[n]);
-		else if (!(m->heard[n].flags & ESL_HEARD_ASK) && m->heard[n].member == a->conf.member)
-			take(a, m, &m->heard[n]);
+		const struct announced_heard *h = &m->heard[n];
+
+		if (h->flags & ESL_HEARD_ASK) {
+			if (h->member == m->sender && h->life == m->life)
+				answer(a, &replies, i, h);
+			continue;
+		}
+		if (h->member != a->conf.member)
+			continue;
+		/* What another life of this member is told says nothing of this one's rounds. */
+		if (h->life == a->sync.own.life)
+			take(a, m, h);
+		else
+			a->sadb->strange++;
 	}
 	if (replies.count)
 		sync_send(a, &replies);
@@ -329,7 +375,18 @@ void sadb_outlived(struct agent *a, __u32 id)
 {
 	for (size_t i = 0; i < a->sadb->count; i++)
 		if (a->sadb->all[i]->outbound)
-			rejoin_outlived(&a->sadb->all[i]->rejoin, id);
+			rejoin_outlived(&a->sadb->all[i]->rejoin, id, a->sadb->all[i]->recorded);
+}
+
+void sadb_restarted(struct agent *a, __u32 id)
+{
+	for (size_t i = 0; i < a->sadb->count; i++)
+		rejoin_restarted(&a->sadb->all[i]->rejoin, id);
+}
+
+__u64 sadb_foreign_heard(const struct agent *a)
+{
+	return a->sadb->strange;
 }
 
 bool sadb_is_silent(const struct agent *a, bool was_ready)

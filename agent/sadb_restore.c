@@ -26,7 +26,11 @@ int sadb_restore(struct agent *a)
 		sa->lanes.plan = out.lanes;
 		sa->lanes.lane = out.lane;
 		sadb_keep_index(a->sadb, sa);
+		sa->kernel.esn = out.esn;
 		sa->rejoin.kept = guard_of(a, sa)->acked;
+		/* Where it began anew, and perhaps had not come to. */
+		if (guard_of(a, sa)->first)
+			sa->rejoin.least = esl_lane_place(&out.lanes, guard_of(a, sa)->first).round;
 		/* What passed before is no traffic of now. */
 		sa->passed_seen = esl_load(&guard_of(a, sa)->passed);
 	}

@@ -57,6 +57,7 @@ static void add_lanes(const struct agent *a, const struct sa *sa, json_t *o)
 	json_object_set_new(o, "started", json_boolean(sa->lanes.started));
 	json_object_set_new(o, "silent", json_string(rejoin_name(sa->silent)));
 	json_object_set_new(o, "silent_why", json_string(rejoin_sentence(sa->silent)));
+	json_object_set_new(o, "outlived", json_integer((json_int_t)sa->outlived));
 	json_object_set_new(o, "rekeys_asked", json_integer((json_int_t)sa->rekeys));
 	json_object_set_new(o, "lanes", json_integer(sa->lanes.plan.lanes));
 	json_object_set_new(o, "block", json_integer((json_int_t)esl_block_size(&sa->lanes.plan)));

@@ -147,6 +147,7 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 		say(LOG_WARNING, "member %u knows other replay windows of peers: new SAs wait", o->id);
 	/* What it had, and epochs of another life, are other ones. */
 	if (o->boot != m->boot) {
+		sadb_restarted(a, o->id);
 		sadb_promote_forget(a, o->id);
 		probe_restarted(a, o->id);
 		o->last = (struct pages){};

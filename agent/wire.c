@@ -14,7 +14,7 @@ static const struct {
 	[ESL_WIRE_TOPS] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_ACTIVE] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_NUMBERS] = { sizeof(struct esl_wire_top), ESL_WIRE_ENTRIES_MAX },
-	[ESL_WIRE_HEARD] = { sizeof(struct esl_wire_heard), ESL_WIRE_ENTRIES_MAX },
+	[ESL_WIRE_HEARD] = { sizeof(struct esl_wire_heard), ESL_WIRE_HEARD_MAX },
 	[ESL_WIRE_SALTS] = { sizeof(struct esl_wire_salt), ESL_WIRE_ENTRIES_MAX },
 	[ESL_WIRE_MARKS] = { sizeof(struct esl_wire_mark), ESL_WIRE_MARKS_MAX },
 	[ESL_WIRE_PROMOTIONS] = { sizeof(struct esl_wire_promotion), ESL_WIRE_ENTRIES_MAX },
@@ -98,7 +98,9 @@ static void encode_heard(const struct announced_heard *h, __u8 *buf)
 	struct esl_wire_heard heard = { .protocol = (__u8)h->key.protocol,
 					.member = h->member,
 					.flags = h->flags,
-					.rounds = htobe64(h->rounds) };
+					.rounds = htobe64(h->rounds),
+					.life = htobe32(h->life),
+					.question = htobe32(h->question) };
 
 	memcpy(buf, &heard, sizeof(heard));
 	put_key(&h->key, buf);
@@ -270,7 +272,9 @@ static bool decode_heard(const __u8 *buf, struct announced_heard *h, __u64 membe
 	h->member = e.member;
 	h->flags = e.flags;
 	h->rounds = be64toh(e.rounds);
-	return key_valid(&h->key) && e.member < ESL_MEMBERS_MAX && members >> e.member & 1 &&
+	h->life = be32toh(e.life);
+	h->question = be32toh(e.question);
+	return key_valid(&h->key) && e.member < ESL_MEMBERS_MAX && members >> e.member & 1 && h->life &&
 	       (h->flags & ESL_HEARD_HEARSAY || h->rounds <= UINT64_MAX >> 1);
 }
 

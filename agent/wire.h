@@ -39,6 +39,8 @@ struct announced_heard {
 	__u8 member;
 	__u8 flags;		/* ESL_HEARD_* */
 	__u64 rounds;
+	__u32 life;
+	__u32 question;
 };
 
 struct announced_salt {
@@ -77,7 +79,7 @@ struct announcement {
 	union {			/* by kind */
 		struct announced_round rounds[ESL_WIRE_ENTRIES_MAX];
 		struct announced_top tops[ESL_WIRE_ENTRIES_MAX];
-		struct announced_heard heard[ESL_WIRE_ENTRIES_MAX];
+		struct announced_heard heard[ESL_WIRE_HEARD_MAX];
 		struct announced_session sessions[ESL_WIRE_SESSIONS_MAX];
 		struct announced_promotion promotions[ESL_WIRE_ENTRIES_MAX];
 		struct switching_mark marks[ESL_WIRE_MARKS_MAX];

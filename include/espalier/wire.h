@@ -19,11 +19,12 @@
 #include "types.h"
 
 #define ESL_WIRE_MAGIC 0x4573506cU	/* "EsPl" */
-#define ESL_WIRE_MAJOR 5
+#define ESL_WIRE_MAJOR 6
 #define ESL_WIRE_MINOR 0
 #define ESL_WIRE_ENTRIES_MAX 32		/* rounds or tops */
 #define ESL_WIRE_SESSIONS_MAX 100
 #define ESL_WIRE_MARKS_MAX 14
+#define ESL_WIRE_HEARD_MAX 25
 #define ESL_WIRE_PAGES_MAX (ESL_SA_MAX / ESL_WIRE_ENTRIES_MAX)
 #define ESL_WIRE_MARKER_MAX 24		/* bits that esl_is_marker() looks at */
 
@@ -111,11 +112,13 @@ struct esl_wire_entry {
 /* esl_wire_heard.flags */
 #define ESL_HEARD_ASK 0x01		/* the sender asks what is known of itself; rounds: 1 where
 					 * it waits for a rekey, else 0 */
-#define ESL_HEARD_ANSWER 0x02		/* to a member that asks; without it an acknowledgement */
+#define ESL_HEARD_ANSWER 0x02		/* to a member that asks; with neither, nor OUTLIVED, an acknowledgement */
 #define ESL_HEARD_KNOW 0x04		/* answer: agent/rejoin.h says what these mean */
 #define ESL_HEARD_COMPLETE 0x08
 #define ESL_HEARD_YOUNG 0x10
 #define ESL_HEARD_HEARSAY 0x20
+#define ESL_HEARD_OUTLIVED 0x40		/* no acknowledgement: another life of that member was heard of
+					 * after, and this one has not begun anew since; rounds: of the other */
 
 /* How many rounds of one member the sender has heard of on one outbound SA. */
 struct esl_wire_heard {
@@ -126,6 +129,8 @@ struct esl_wire_heard {
 	__u8 flags;
 	__u8 reserved;		/* 0 */
 	__u64 rounds;		/* 0 .. rounds - 1; hearsay: bit i: it was heard of from member id i */
+	__u32 life;		/* of that member: whom else it reaches it is not for; not 0 */
+	__u32 question;		/* ask: any, of the SA; answer: the one that is answered; else 0 */
 };
 
 /* The highest number that the sender may have accepted on one inbound SA. */
@@ -187,7 +192,10 @@ ESL_STATIC_ASSERT(ESL_WIRE_KEY_FIRST(esl_wire_entry) && ESL_WIRE_KEY_FIRST(esl_w
 			  ESL_WIRE_KEY_FIRST(esl_wire_salt),
 		  "every entry of an SA begins with its address and SPI");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_promotion) == sizeof(struct esl_wire_entry), "wire promotion");
-ESL_STATIC_ASSERT(sizeof(struct esl_wire_heard) == sizeof(struct esl_wire_entry), "wire heard");
+ESL_STATIC_ASSERT(sizeof(struct esl_wire_heard) == 40 && offsetof(struct esl_wire_heard, life) == 32 &&
+			  ESL_WIRE_HEARD_MAX * sizeof(struct esl_wire_heard) <=
+				  ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry),
+		  "wire heard");
 ESL_STATIC_ASSERT(sizeof(struct esl_wire_salt) == sizeof(struct esl_wire_entry), "wire salt");
 ESL_STATIC_ASSERT(ESL_WIRE_SESSIONS_MAX * sizeof(struct esl_wire_session) <=
 			  ESL_WIRE_ENTRIES_MAX * sizeof(struct esl_wire_entry),

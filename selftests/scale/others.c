@@ -40,8 +40,10 @@ static void answer_rounds(__u32 id, const struct announcement *m)
 		own->rounds[own->count++] = m->rounds[n];
 		if (!others_acknowledge)
 			continue;
+		if (heard->count == ESL_WIRE_HEARD_MAX)
+			heard = answer(id, ESL_WIRE_HEARD);
 		heard->heard[heard->count++] =
-			(struct announced_heard){ m->rounds[n].key, 0, 0, m->rounds[n].round + 1 };
+			(struct announced_heard){ m->rounds[n].key, 0, 0, m->rounds[n].round + 1, m->life, 0 };
 	}
 }
 
@@ -53,7 +55,8 @@ static void answer_asked(__u32 id, const struct announcement *m)
 	for (size_t n = 0; n < m->count; n++)
 		if (m->heard[n].flags & ESL_HEARD_ASK)
 			own->heard[own->count++] =
-				(struct announced_heard){ m->heard[n].key, m->heard[n].member, ESL_HEARD_ANSWER, 0 };
+				(struct announced_heard){ m->heard[n].key, m->heard[n].member, ESL_HEARD_ANSWER, 0,
+							  m->life, m->heard[n].question };
 	/* Nothing is said of acknowledgements. */
 	end -= !own->count;
 }

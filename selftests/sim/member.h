@@ -22,6 +22,7 @@
 struct tidings {
 	__u64 sent_at;			/* true time: older ones are refused, as by the keys of each boot */
 	__u64 kernel_state;
+	__u64 boot;			/* of the agent */
 	__u32 newest;			/* SA, and one; 0: none */
 	__u64 life_of[ESL_MEMBERS_MAX];	/* kernel_state of others, as heard */
 	struct {
@@ -34,8 +35,10 @@ struct tidings {
 		__u64 bar;		/* nothing above it is accepted by who heard no higher one of all */
 		__u64 from;		/* of a leader: X of its plan */
 		bool recorded;		/* what others may ask: agent/rejoin.h */
-		__u64 complete, young, sources;
+		__u64 complete, young, sources, outlived, refused;
 		__u64 heard[ESL_MEMBERS_MAX];
+		__u32 question;			/* 0: it asks nothing */
+		__u32 answers[ESL_MEMBERS_MAX];	/* the last question of each that was heard */
 	} part[KERNEL_SAS];
 	struct stamp plan;		/* the plan that from[] is for, and its attempt */
 	__u32 attempt;
@@ -71,6 +74,7 @@ struct agent_sa {
 	__u32 sa;			/* and one; 0: none */
 	struct lane_state lanes;
 	struct rejoin_sa rejoin;
+	__u32 question[ESL_MEMBERS_MAX];	/* of others, as heard */
 	bool held;			/* held_round is told and not used yet */
 	__u64 held_round;
 	bool behind;
@@ -93,6 +97,7 @@ struct agent {
 	__u64 heard_term[ESL_MEMBERS_MAX];	/* the highest that it followed or voted in */
 	__u64 kernel_state[ESL_MEMBERS_MAX];	/* as told, */
 	__u64 life_ns[ESL_MEMBERS_MAX];		/* and when first */
+	__u64 boot[ESL_MEMBERS_MAX];
 	__u32 newest[ESL_MEMBERS_MAX];
 	struct slot_table table;	/* to be put in force */
 	bool lapsed;			/* the lease ended, or was never: what is owned may have been another's */

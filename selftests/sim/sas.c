@@ -48,7 +48,7 @@ static void jump(struct sim *s, struct member *m, struct agent_sa *a, __u64 roun
 
 	if (!k)
 		return;
-	j = lane_jump_to(&a->lanes, round, assigned(k));
+	j = lane_jump_to(&a->lanes, max64(round, a->rejoin.least), assigned(k));
 	if (!rejoins_may(s, m, a, j.round))
 		return;
 	s->figures.jumps++;
@@ -77,12 +77,15 @@ static void begin_out(struct sim *s, struct member *m, struct kernel_sa *k)
 	struct agent_sa *a = &m->agent.sa[(k->sa - 1) % KERNEL_SAS];
 	__u64 now = clock_local(&m->clock, s->now), round = max64(lane_round_beyond(&a->lanes, assigned(k)), pair->round);
 
-	if (!k->recorded) {
+	if (!k->recorded || a->rejoin.lapsed) {
 		if (!rejoins_begin(s, m, a, max64(round, lane_start_round(&a->lanes, k->oseq)), now, &round))
 			return;
-		esl_guard_init(&k->guard, &pair->plan, m->id, esl_lane_first(&pair->plan, round, m->id));
-		k->recorded = true;
-		rejoins_recorded(s, m, a, now);
+		rejoin_resumed(&a->rejoin, round);
+		if (!k->recorded) {
+			esl_guard_init(&k->guard, &pair->plan, m->id, esl_lane_first(&pair->plan, round, m->id));
+			k->recorded = true;
+			rejoins_recorded(s, m, a, now);
+		}
 	}
 	jump(s, m, a, max64(round, a->lanes.ahead));
 }
@@ -96,6 +99,7 @@ static void open_out(struct sim *s, struct member *m, struct kernel_sa *k, bool 
 		memset(a, 0, sizeof(*a));
 	a->rejoin.found |= found && !k->recorded;
 	a->rejoin.kept = k->guard.acked;
+	a->rejoin.least = k->recorded ? esl_lane_place(&pair->plan, k->guard.first).round : 0;
 	a->sa = k->sa;
 	a->lanes.plan = pair->plan;
 	a->lanes.lane = m->id;
@@ -290,7 +294,7 @@ static void follow_lanes(struct sim *s, struct member *m, __u64 now)
 
 		if (!a)
 			continue;
-		if (!k->recorded)
+		if (!k->recorded || a->rejoin.lapsed)
 			begin_out(s, m, k);
 		else if (a->held)
 			jump(s, m, a, a->held_round);

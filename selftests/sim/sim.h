@@ -46,6 +46,7 @@
 	X(BAR, "bar", "floors by the rate that was seen, and no bar")                              \
 	X(WITNESS, "witness", "who was out of the view asks nobody what was accepted")             \
 	X(REJOIN, "rejoin", "who lost its maps begins where the others are")                      \
+	X(LIFE, "life", "a member takes what another life of it was told")                        \
 	X(LEASE, "lease", "the lease is longer than the dead interval")
 
 enum broken {

@@ -144,7 +144,7 @@ Test(agent_rejoin, acknowledges_news_and_what_is_wanted)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		s.due = 0;
-		rejoin_announced(&s, 1, rows[i].round, rows[i].recorded, rows[i].wanted);
+		rejoin_announced(&s, 1, rows[i].round, rows[i].recorded, rows[i].wanted, 256);
 		cr_expect_eq(s.due, rows[i].due, "%s", rows[i].name);
 	}
 	/* Of which it tells when it has one. */
@@ -158,7 +158,7 @@ Test(agent_rejoin, acknowledges_what_it_keeps)
 {
 	struct rejoin_sa s = { .whole = true };
 
-	rejoin_announced(&s, 1, 41, false, true);
+	rejoin_announced(&s, 1, 41, false, true, 256);
 	cr_expect_eq(s.due, 0);
 	cr_expect(!rejoin_answer(&s, 1, false, 0, 7).complete);
 	cr_expect_eq(rejoin_answer(&s, 2, false, 0, 7).sources, 2, "heard of from member 1");
@@ -207,7 +207,8 @@ static void announce(struct run *r)
 	for (__u32 i = 1; i < r->count; i++)
 		if ((r->recorded || r->held) && reaches(r, i))
 			rejoin_announced(&r->other[i].s, 0, r->round, r->other[i].recorded,
-					 !rejoin_is_acknowledged(&r->s, &r->rule, r->round));
+					 !rejoin_is_acknowledged(&r->s, &r->rule, r->round),
+					 rejoin_allowance(&r->rule, &r->plan, r->esn));
 }
 
 static void acknowledge(struct run *r)

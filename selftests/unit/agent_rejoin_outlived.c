@@ -6,42 +6,69 @@
 
 #define ID 1
 
+#define ALLOWANCE 256
+
+/* The round that is announced when 41 rounds were heard. */
 Test(agent_rejoin_outlived, what_another_life_announced_is_not_acknowledged)
 {
 	static const struct {
 		const char *name;
-		bool outlived;
-		__u64 round, due, heard;
+		bool outlived, asked, restarted, recorded;
+		__u64 round, due, refused, heard;
 	} rows[] = {
-		{ "the same life goes on", false, 40, 1 << ID, 41 },
-		{ "it starts again with its maps", false, 12, 1 << ID, 41 },
-		{ "another life, far behind", true, 12, 0, 41 },
-		{ "another life, in step", true, 40, 0, 41 },
-		{ "what a member that stood aside used", true, 41, 0, 41 },
-		{ "beyond", true, 42, 1 << ID, 43 },
+		{ "the same life goes on", false, false, false, true, 40, 1 << ID, 0, 41 },
+		{ "it starts again with its maps", false, false, true, true, 12, 1 << ID, 0, 41 },
+		{ "another life, far behind", true, false, false, true, 12, 0, 1 << ID, 41 },
+		{ "another life, in step", true, false, false, true, 40, 0, 1 << ID, 41 },
+		{ "what the other may have used unheard", true, true, false, true, 41 + ALLOWANCE - 1, 0, 1 << ID, 41 },
+		{ "beyond", true, true, false, true, 41 + ALLOWANCE, 1 << ID, 0, 42 + ALLOWANCE },
+		{ "beyond, and it has not asked", true, false, false, true, 41 + ALLOWANCE, 0, 1 << ID, 41 },
+		{ "beyond, and it has forgotten that it asked", true, true, true, true, 41 + ALLOWANCE, 0, 1 << ID, 41 },
+		{ "beyond, where there is no record", true, true, false, false, 41 + ALLOWANCE, 0, 0, 42 + ALLOWANCE },
+		{ "far behind, where there is no record", true, false, false, false, 12, 0, 0, 41 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct rejoin_sa s = { .whole = true };
 
-		rejoin_announced(&s, ID, 40, true, false);
+		rejoin_announced(&s, ID, 40, rows[i].recorded, false, ALLOWANCE);
+		s.due = 0;
 		if (rows[i].outlived)
-			rejoin_outlived(&s, ID);
-		else
-			s.due = 0;
-		rejoin_announced(&s, ID, rows[i].round, true, true);
+			rejoin_outlived(&s, ID, rows[i].recorded);
+		if (rows[i].asked)
+			rejoin_answer(&s, ID, rows[i].recorded, 0, 0);
+		if (rows[i].restarted)
+			rejoin_restarted(&s, ID);
+		rejoin_announced(&s, ID, rows[i].round, rows[i].recorded, true, ALLOWANCE);
 		cr_expect_eq(s.due, rows[i].due, "%s", rows[i].name);
+		cr_expect_eq(s.refused, rows[i].refused, "%s", rows[i].name);
 		cr_expect_eq(s.heard[ID], rows[i].heard, "%s: %llu", rows[i].name, s.heard[ID]);
 	}
 }
 
 Test(agent_rejoin_outlived, of_whom_nothing_was_heard)
 {
-	struct rejoin_sa s = { .whole = true };
+	static const struct {
+		const char *name;
+		bool whole, recorded, other_asked;
+		__u64 due;
+	} rows[] = {
+		{ "its first round, of a new SA", true, true, false, 1 << ID },
+		{ "of one that may have been forgotten", false, true, false, 0 },
+		{ "of one without a record, which acknowledged nothing", false, false, false, 0 },
+		{ "the other was answered, and begins beyond that", true, true, true, 0 },
+	};
 
-	rejoin_outlived(&s, ID);
-	rejoin_announced(&s, ID, 0, true, false);
-	cr_expect_eq(s.due, 1 << ID, "its first round, of a new SA");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rejoin_sa s = { .whole = rows[i].whole };
+
+		if (rows[i].other_asked)
+			rejoin_answer(&s, ID, rows[i].recorded, 0, 0);
+		rejoin_outlived(&s, ID, rows[i].recorded);
+		rejoin_announced(&s, ID, 0, rows[i].recorded, false, ALLOWANCE);
+		cr_expect_eq(s.due, rows[i].due, "%s", rows[i].name);
+		cr_expect_eq(s.outlived, rows[i].due || !rows[i].recorded ? 0 : 1 << ID, "%s", rows[i].name);
+	}
 }
 
 /* Told once more when it gets a record: not to the life that is there now. */
@@ -49,46 +76,53 @@ Test(agent_rejoin_outlived, a_record_tells_the_wrong_one_nothing)
 {
 	struct rejoin_sa s = { .whole = true };
 
-	rejoin_announced(&s, ID, 40, false, false);
-	rejoin_outlived(&s, ID);
+	rejoin_announced(&s, ID, 40, false, false, ALLOWANCE);
+	rejoin_outlived(&s, ID, false);
 	rejoin_recorded(&s, 100);
 	cr_expect_eq(s.due, 0);
 }
 
-/* All of it, with either quorum: no round of the lane is entered by both machines. */
-Test(agent_rejoin_outlived, two_machines_one_lane)
+/* Who was outlived itself knows nothing of what the other life acknowledged. */
+Test(agent_rejoin_outlived, what_it_heard_before_counts_no_more)
 {
+	struct rejoin_sa s = { .whole = true };
+
+	rejoin_announced(&s, 2, 40, true, false, ALLOWANCE);
+	cr_expect(rejoin_answer(&s, 2, true, 0, 0).complete);
+	cr_expect(rejoin_disowned(&s, false), "it begins anew");
+	cr_expect_not(rejoin_disowned(&s, false), "once");
+	cr_expect(rejoin_disowned(&s, true), "and again, where the round it holds is refused");
+	cr_expect_not(rejoin_answer(&s, 2, true, 0, 0).complete);
+	rejoin_announced(&s, 2, 43, true, false, ALLOWANCE);
+	cr_expect(rejoin_answer(&s, 2, true, 0, 0).complete, "it is heard again");
+}
+
+/* Whoever forgot what it had heard, or knows nothing, does not acknowledge by answering. */
+Test(agent_rejoin_outlived, an_answer_without_a_record_acknowledges_nothing)
+{
+	for (int know = 0; know < 2; know++) {
+		struct rejoin_sa s = {};
+
+		rejoin_answered(&s, 2, &(struct rejoin_answer){ .know = know, .heard = 7 });
+		cr_expect_eq(s.acked[2], know ? 7 : 0, "know %d", know);
+	}
+}
+
+/* The SA is known to nobody any more, although somebody has told of the other life. */
+Test(agent_rejoin_outlived, it_is_no_new_one)
+{
+	const struct rejoin_rule rule = { .members = 7, .id = ID, .majority = true };
 	const struct esl_lanes plan = { .lanes = 3, .block_shift = 6 };
 
-	for (int majority = 0; majority < 2; majority++) {
-		const struct rejoin_rule rule = { .members = 7, .id = ID, .majority = majority };
-		struct rejoin_sa other = { .whole = true }, first = {}, second = { .found = true };
-		struct rejoin_answer answer;
-		__u64 begun, last, entered = 5, want;
+	for (int lapsed = 0; lapsed < 2; lapsed++) {
+		struct rejoin_sa s = {};
+		__u64 first;
 		bool held;
 
-		rejoin_announced(&other, ID, entered, true, true);
-		rejoin_acknowledged(&first, 0, other.heard[ID]);
-		rejoin_acknowledged(&first, 2, other.heard[ID]);
-		/* It is not heard any more; the second one asks, and begins. */
-		rejoin_outlived(&other, ID);
-		answer = rejoin_answer(&other, ID, true, 50, 5);
-		rejoin_answered(&second, 0, &answer);
-		rejoin_answered(&second, 2, &answer);
-		cr_assert_eq(rejoin_begin(&second, &rule, 5, &plan, true, &begun, &held), REJOIN_OPEN);
-		rejoin_announced(&other, ID, begun, true, true);
-		cr_expect_eq(other.due, 1 << ID, "majority %d: it lost its state, and is acknowledged", majority);
-		last = begun + 3;
-		rejoin_announced(&other, ID, last, true, false);
-		/* It is gone, and the first one follows the others, who are in step. */
-		rejoin_outlived(&other, ID);
-		other.due = 0;
-		for (want = last; !other.due; want += 2) {
-			cr_assert_geq(want, rejoin_limit(&first, &rule, &plan, true), "majority %d: it enters nothing unasked", majority);
-			cr_assert_lt(want, last + 5, "majority %d: it is let in some time", majority);
-			rejoin_announced(&other, ID, want, true, true);
-			entered = want;
-		}
-		cr_expect_gt(entered, last + 1, "majority %d: round %llu is the other machine's", majority, entered);
+		if (lapsed)
+			rejoin_disowned(&s, false);
+		rejoin_answered(&s, 0, &(struct rejoin_answer){});
+		rejoin_answered(&s, 2, &(struct rejoin_answer){});
+		cr_expect_eq(rejoin_begin(&s, &rule, 5, &plan, true, &first, &held), lapsed ? REJOIN_UNPROVEN : REJOIN_OPEN);
 	}
 }

@@ -41,7 +41,8 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 				i % ESL_PROMOTION_STATES == ESL_PROMOTION_NONE ||
 				i % ESL_PROMOTION_STATES == ESL_PROMOTION_HAVE ? 0 : ~0ULL - i };
 		else if (kind == ESL_WIRE_HEARD)
-			a.heard[i] = (struct announced_heard){ key, i % 3, 1U << i % 6, (~0ULL >> 1) - i };
+			a.heard[i] = (struct announced_heard){ key, i % 3, (__u8)(1U << i % 7), (~0ULL >> 1) - i, ~0U - (__u32)i,
+							      0x80000000U + (__u32)i };
 		else if (kind == ESL_WIRE_SALTS)
 			a.salts[i] = (struct announced_salt){ key, ~0ULL - i, i % 3 == 2 ? 2 : i % 3,
 							      i % 3 == 2 ? ESL_WIRE_SALT_DIGEST : i % 2 };
@@ -70,7 +71,7 @@ static struct announcement example(enum esl_wire_kind kind, size_t count)
 static const size_t limit[ESL_WIRE_KINDS] = { ESL_WIRE_ENTRIES_MAX, ESL_WIRE_ENTRIES_MAX,
 					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_SESSIONS_MAX,
 					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_MARKS_MAX,
-					      ESL_WIRE_ENTRIES_MAX,
+					      ESL_WIRE_ENTRIES_MAX, ESL_WIRE_HEARD_MAX,
 					      ESL_WIRE_ENTRIES_MAX };
 
 static bool same_key(const struct esl_sa_key *x, const struct esl_sa_key *y)
@@ -94,7 +95,8 @@ static bool same_entry(const struct announcement *a, const struct announcement *
 		       a->promotions[i].number == b->promotions[i].number;
 	if (a->kind == ESL_WIRE_HEARD)
 		return same_key(&a->heard[i].key, &b->heard[i].key) && a->heard[i].rounds == b->heard[i].rounds &&
-		       a->heard[i].member == b->heard[i].member && a->heard[i].flags == b->heard[i].flags;
+		       a->heard[i].member == b->heard[i].member && a->heard[i].flags == b->heard[i].flags &&
+		       a->heard[i].life == b->heard[i].life && a->heard[i].question == b->heard[i].question;
 	if (a->kind == ESL_WIRE_SALTS)
 		return same_key(&a->salts[i].key, &b->salts[i].key) && a->salts[i].salt == b->salts[i].salt &&
 		       a->salts[i].member == b->salts[i].member && a->salts[i].what == b->salts[i].what;
@@ -225,6 +227,8 @@ static const struct {
 	{ "rounds of no member", ESL_WIRE_HEARD, ENTRY(esl_wire_heard, member), 1, 3, WIRE_FIELD },
 	{ "rounds of a member too high", ESL_WIRE_HEARD, ENTRY(esl_wire_heard, member), 1, 64, WIRE_FIELD },
 	{ "rounds heard that none has", ESL_WIRE_HEARD, ENTRY(esl_wire_heard, rounds), 8, ~0ULL, WIRE_FIELD },
+	{ "heard by no life", ESL_WIRE_HEARD, ENTRY(esl_wire_heard, life), 4, 0, WIRE_FIELD },
+	{ "heard by the highest life", ESL_WIRE_HEARD, ENTRY(esl_wire_heard, life), 4, ~0U, WIRE_OK },
 	{ "no SPI heard of", ESL_WIRE_HEARD, ENTRY(esl_wire_heard, spi), 4, 0, WIRE_FIELD },
 	{ "no lanes", ESL_WIRE_ROUNDS, HEADER(lanes), 2, 0, WIRE_FIELD },
 	{ "65 lanes", ESL_WIRE_ROUNDS, HEADER(lanes), 2, 65, WIRE_FIELD },
