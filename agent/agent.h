@@ -54,6 +54,7 @@
 
 #include "change.h"
 #include "channel.h"
+#include "holder.h"
 #include "join.h"
 #include "load.h"
 #include "membership.h"
@@ -94,6 +95,8 @@ struct other {
 	struct reach reach;
 	/* When it last said that another holder of this member's id is alive; 0: not since the channel stood. */
 	__u64 refused_ns;
+	struct holder holder;		/* and which, */
+	bool yields;			/* and whether this member falls silent for that one */
 	enum channel_end told;	/* of its channel, in the log */
 };
 
@@ -272,7 +275,11 @@ void secure_stop(struct agent *a);
 /* Read the secrets again. */
 void secure_reload(struct agent *a);
 /* Does a member refuse this one, because another holder of its id is alive there? */
+bool secure_is_refused(const struct agent *a);
+/* And is it this one that falls silent? */
 bool secure_is_taken(const struct agent *a);
+/* Let the other holder in where this one falls silent. */
+void secure_look(struct agent *a);
 /* A datagram with this header was refused as of an unknown boot. */
 void secure_doubt(struct agent *a, const struct sealed_header *h);
 

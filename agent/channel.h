@@ -43,6 +43,7 @@
 	X(SENDER, "sender", "the other end is not the member that this connection is with")   \
 	X(OWN_ID, "own_id", "the other end says that it is this member")                      \
 	X(ID_TAKEN, "id_taken", "another member with the same id is alive")                   \
+	X(YIELDED, "yielded", "this member yields to another holder of its id")               \
 	X(REPLACED, "replaced", "the same member connected anew")                             \
 	X(RETIRED, "retired", "the secret behind the connection is no longer in the file")    \
 	X(CRYPTO, "crypto", "OpenSSL failed")
@@ -76,6 +77,10 @@ struct channel_calls {
 	 * for it.  i of one that came and had not said who it is: by its address.
 	 */
 	void (*ended)(void *data, size_t i, enum channel_end why, bool was_up);
+	/* Does the member at the other end of the connection that stands, in this boot, forward? */
+	bool (*established)(void *data, size_t i, __u64 boot);
+	/* It refuses this member, as the holder of its id with this boot is alive there. */
+	void (*taken)(void *data, size_t i, __u64 boot, bool established);
 	/* A message of a type from ESL_FRAME_USER on; false: of an unknown one. */
 	bool (*message)(void *data, size_t i, __u16 type, const __u8 *bytes, size_t size);
 };
@@ -125,6 +130,10 @@ void channel_secrets(struct channel *ch, const struct tls_secrets *secrets);
  * sign of life at once, so that a member that started again is soon connected.
  */
 void channel_doubt(struct channel *ch, size_t i);
+
+/* Close all that are up, so that the members there can let another holder of this id in.
+ * For no call of channel_calls. */
+void channel_yield(struct channel *ch);
 
 /* Is the connection with other member i up; the boot at its other end? */
 bool channel_up(const struct channel *ch, size_t i, __u64 *boot);

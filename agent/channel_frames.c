@@ -100,14 +100,31 @@ static enum channel_end take_key(struct conn *c, const struct message *m)
 /* The member is alive, in the boot at the other end: who else has its id? */
 static void alive(struct conn *c)
 {
+	const struct channel_calls *calls = &c->channel->config.calls;
 	struct conn *second = channel_waiting(c->channel, c->member);
+	struct message_taken t = { .boot = c->boot };
+	__u8 body[sizeof(struct esl_frame_taken)];
 
 	c->doubted = false;
 	if (!second)
 		return;
-	conn_put(second, ESL_FRAME_ID_TAKEN, NULL, 0);
+	t.established = calls->established && calls->established(c->channel->config.data, c->member, c->boot);
+	message_put_taken(&t, body);
+	conn_put(second, ESL_FRAME_ID_TAKEN, body, sizeof(body));
 	conn_flush(second);
 	channel_close(second, CHANNEL_ID_TAKEN);
+}
+
+static enum channel_end take_taken(struct conn *c, const struct message *m)
+{
+	const struct channel_calls *calls = &c->channel->config.calls;
+	struct message_taken t;
+
+	if (message_taken(m, &t) != MESSAGE_OK)
+		return CHANNEL_FIELD;
+	if (calls->taken)
+		calls->taken(c->channel->config.data, c->member, t.boot, t.established);
+	return CHANNEL_ID_TAKEN;
 }
 
 static enum channel_end take_other(struct conn *c, const struct message *m)
@@ -139,7 +156,7 @@ enum channel_end channel_frame(struct conn *c, const struct message *m)
 	if (c->state == CONN_HELLO)
 		return m->type == ESL_FRAME_HELLO ? take_hello(c, m) : CHANNEL_TYPE;
 	if (m->type == ESL_FRAME_ID_TAKEN)
-		return CHANNEL_ID_TAKEN;
+		return take_taken(c, m);
 	if (m->type == ESL_FRAME_KEY)
 		return take_key(c, m);
 	return c->state == CONN_UP ? take_other(c, m) : CHANNEL_TYPE;

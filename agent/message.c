@@ -73,6 +73,26 @@ enum message_result message_hello(const struct message *m, struct message_hello 
 	return MESSAGE_OK;
 }
 
+void message_put_taken(const struct message_taken *t, __u8 body[sizeof(struct esl_frame_taken)])
+{
+	struct esl_frame_taken w = { .boot = htobe64(t->boot), .established = t->established };
+
+	memcpy(body, &w, sizeof(w));
+}
+
+enum message_result message_taken(const struct message *m, struct message_taken *ret)
+{
+	struct esl_frame_taken w;
+
+	if (!fits(m, sizeof(w)))
+		return MESSAGE_FIELD;
+	memcpy(&w, m->body, sizeof(w));
+	if (!w.boot || w.established > 1)
+		return MESSAGE_FIELD;
+	*ret = (struct message_taken){ .boot = be64toh(w.boot), .established = w.established };
+	return MESSAGE_OK;
+}
+
 void message_put_key(const struct seal_key *k, __u8 body[sizeof(struct esl_frame_key)])
 {
 	struct esl_frame_key *w = (struct esl_frame_key *)body;

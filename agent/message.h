@@ -31,6 +31,11 @@ struct message_hello {
 	__u64 boot;
 };
 
+struct message_taken {
+	__u64 boot;
+	bool established;
+};
+
 /* Write the header of a frame with a body of size bytes. */
 void message_head(__u16 type, size_t size, __u8 buf[MESSAGE_HEAD]);
 
@@ -41,6 +46,9 @@ enum message_result message_parse(const __u8 *buf, size_t size, struct message *
 void message_put_hello(const struct message_hello *h, __u8 body[sizeof(struct esl_frame_hello)]);
 /* MESSAGE_VERSION: its announcements or datagrams are of another major version. */
 enum message_result message_hello(const struct message *m, struct message_hello *ret);
+
+void message_put_taken(const struct message_taken *t, __u8 body[sizeof(struct esl_frame_taken)]);
+enum message_result message_taken(const struct message *m, struct message_taken *ret);
 
 /* The caller wipes what holds the key. */
 void message_put_key(const struct seal_key *k, __u8 body[sizeof(struct esl_frame_key)]);

@@ -237,7 +237,7 @@ static bool choose_round(struct agent *a, struct sa *sa, __u64 *round)
 		return rejoin_is_acknowledged(&sa->rejoin, &rule, sa->hold.round);
 	}
 	/* Who is refused for its id hears nobody who could tell, and the other holder sends. */
-	why = secure_is_taken(a) ? REJOIN_ASKING :
+	why = secure_is_refused(a) ? REJOIN_ASKING :
 				   rejoin_begin(&sa->rejoin, &rule, sadb_living(a), &sa->lanes.plan, sa->kernel.esn, round, &held);
 	if (why == REJOIN_ASKING && sa->rejoin.lapsed)
 		why = REJOIN_OUTLIVED;

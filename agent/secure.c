@@ -30,7 +30,7 @@ static void on_up(void *data, size_t i, __u64 boot)
 static bool worth_telling(enum channel_end why)
 {
 	return why != CHANNEL_CONNECT && why != CHANNEL_CLOSED && why != CHANNEL_DEADLINE &&
-	       why != CHANNEL_REPLACED && why != CHANNEL_RETIRED;
+	       why != CHANNEL_REPLACED && why != CHANNEL_RETIRED && why != CHANNEL_YIELDED;
 }
 
 static void on_ended(void *data, size_t i, enum channel_end why, bool was_up)
@@ -38,24 +38,64 @@ static void on_ended(void *data, size_t i, enum channel_end why, bool was_up)
 	struct agent *a = data;
 	struct other *o = i == CHANNEL_STRANGER ? NULL : &a->sync.others[i];
 
-	/* Where the channel stands it is this member that refused another one with that id. */
-	if (o && why == CHANNEL_ID_TAKEN && !channel_up(a->sync.channel, i, NULL))
-		o->refused_ns = agent_now();
 	if (!o || why == o->told || (!was_up && !worth_telling(why)) || channel_up(a->sync.channel, i, NULL))
 		return;
-	if (why != CHANNEL_REPLACED && why != CHANNEL_RETIRED)
+	if (why != CHANNEL_REPLACED && why != CHANNEL_RETIRED && why != CHANNEL_YIELDED)
 		say(LOG_WARNING, "member %u: no channel: %s", o->id, channel_end_sentence(why));
 	o->told = why;
 }
 
-bool secure_is_taken(const struct agent *a)
+static bool is_established(void *data, size_t i, __u64 boot)
 {
-	__u64 now = agent_now();
+	const struct agent *a = data;
+	const struct cluster_peer *p = &a->membership.cluster.peer[a->sync.others[i].id];
 
+	return p->boot == boot && p->forwarding &&
+	       cluster_heard_members(&a->membership.cluster, agent_now()) >> a->sync.others[i].id & 1;
+}
+
+static void on_taken(void *data, size_t i, __u64 boot, bool established)
+{
+	struct agent *a = data;
+	struct other *o = &a->sync.others[i];
+	const struct holder own = { .boot = a->sync.own.boot,
+				    .established = a->membership.serve == SERVE_FORWARDING };
+	bool before = secure_is_taken(a), let_in = false;
+
+	o->refused_ns = agent_now();
+	o->holder = (struct holder){ .boot = boot, .established = established };
+	for (size_t j = 0; j < a->sync.count; j++)
+		let_in |= channel_up(a->sync.channel, j, NULL);
+	o->yields = holder_yields(&own, &o->holder, let_in);
+	if (o->yields && !before)
+		say(LOG_ERR, "member %u refuses this one: another machine has its id, and stays: this one is silent", o->id);
+}
+
+static bool refuses(const struct other *o, __u64 now)
+{
+	return o->refused_ns && now - o->refused_ns < TAKEN_NS;
+}
+
+bool secure_is_refused(const struct agent *a)
+{
 	for (size_t i = 0; i < a->sync.count; i++)
-		if (a->sync.others[i].refused_ns && now - a->sync.others[i].refused_ns < TAKEN_NS)
+		if (refuses(&a->sync.others[i], agent_now()))
 			return true;
 	return false;
+}
+
+bool secure_is_taken(const struct agent *a)
+{
+	for (size_t i = 0; i < a->sync.count; i++)
+		if (a->sync.others[i].yields && refuses(&a->sync.others[i], agent_now()))
+			return true;
+	return false;
+}
+
+void secure_look(struct agent *a)
+{
+	if (secure_is_taken(a))
+		channel_yield(a->sync.channel);
 }
 
 static int read_secrets(struct agent *a, struct tls_secrets *ret, char error[ESL_ERROR_MAX])
@@ -78,7 +118,10 @@ int secure_start(struct agent *a, const struct sockaddr_in *own, char error[ESL_
 					 .address = *own,
 					 .others = others,
 					 .count = s->count,
-					 .calls = { .up = on_up, .ended = on_ended },
+					 .calls = { .up = on_up,
+						    .ended = on_ended,
+						    .established = is_established,
+						    .taken = on_taken },
 					 .data = a };
 	struct tls_secrets secrets = {};
 	int err;

@@ -41,6 +41,9 @@ void sync_send(struct agent *a, struct announcement *m)
 	struct announcement whole = a->sync.own;
 	__u8 buf[ESL_WIRE_MAX];
 
+	/* A silent holder of an id, let in for a moment, is not to be taken for another life of the one that stays. */
+	if (secure_is_taken(a))
+		return;
 	whole.kind = m->kind;
 	whole.flags = m->flags | (a->why == WHY_READY ? ESL_WIRE_READY : 0) |
 		      (a->join.joined ? 0 : ESL_WIRE_JOINING) | (options_ask(a) ? ESL_WIRE_CHANGING : 0);
@@ -250,6 +253,7 @@ void sync_look(struct agent *a)
 	__u64 now = agent_now();
 	bool cut = false;
 
+	secure_look(a);
 	for (size_t i = 0; i < s->count; i++)
 		cut |= join_is_fresh(&s->heard[i], now) && now - reach_network_ns(&s->others[i].reach) > CUT_NS;
 	if (cut != s->cut)

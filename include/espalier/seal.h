@@ -74,7 +74,7 @@ enum esl_frame_type {
 	ESL_FRAME_KEY,		/* esl_frame_key; again when the sender renews its key */
 	ESL_FRAME_PING,		/* no body; PONG is the answer */
 	ESL_FRAME_PONG,		/* no body */
-	ESL_FRAME_ID_TAKEN,	/* no body: another holder of the receiver's id is alive */
+	ESL_FRAME_ID_TAKEN,	/* esl_frame_taken: another holder of the receiver's id is alive */
 	ESL_FRAME_USER = 64	/* types from here on belong to the users of the channel */
 };
 
@@ -84,6 +84,13 @@ struct esl_frame_hello {
 	__u8 seal_major;	/* ESL_SEAL_MAJOR of the sender */
 	__u8 reserved[5];
 	__u64 boot;
+};
+
+/* The holder that the sender keeps to. */
+struct esl_frame_taken {
+	__u64 boot;
+	__u8 established;	/* 1: it forwards, as the sender hears; else 0 */
+	__u8 reserved[7];	/* 0 */
 };
 
 /* The sender's sealing key. */
@@ -101,6 +108,7 @@ ESL_STATIC_ASSERT(offsetof(struct esl_seal_header, key) == 24, "seal header");
 ESL_STATIC_ASSERT(sizeof(struct esl_seal_header) + ESL_SEAL_TAG_LEN >= 46, "never padded");
 ESL_STATIC_ASSERT(sizeof(struct esl_frame_header) == 8, "frame header");
 ESL_STATIC_ASSERT(sizeof(struct esl_frame_hello) == 16, "frame hello");
+ESL_STATIC_ASSERT(sizeof(struct esl_frame_taken) == 16, "frame taken");
 ESL_STATIC_ASSERT(sizeof(struct esl_frame_key) == 48, "frame key");
 
 #endif

@@ -76,6 +76,20 @@ static bool raw_got(struct raw *r, __u16 type)
 	return false;
 }
 
+/* And what it says. */
+static bool raw_taken(struct raw *r, struct message_taken *ret)
+{
+	struct message m;
+	size_t at = 0;
+
+	if (!raw_got(r, ESL_FRAME_ID_TAKEN))
+		return false;
+	for (; message_parse(r->in + at, r->size - at, &m) == MESSAGE_OK; at += MESSAGE_HEAD + m.size)
+		if (m.type == ESL_FRAME_ID_TAKEN)
+			return message_taken(&m, ret) == MESSAGE_OK;
+	return false;
+}
+
 static size_t put_hello(__u8 *buf, __u32 sender, __u64 boot)
 {
 	struct message_hello h = { .sender = sender, .boot = boot };
@@ -98,11 +112,15 @@ static size_t put(__u8 *buf, __u16 type, size_t size)
 {
 	message_head(type, size, buf);
 	memset(buf + MESSAGE_HEAD, 0, size);
+	/* The one byte of it that must not be 0, of a boot. */
+	if (type == ESL_FRAME_ID_TAKEN && size)
+		buf[MESSAGE_HEAD + offsetof(struct esl_frame_taken, boot)] = 1;
 	return MESSAGE_HEAD + size;
 }
 
 #define HEAD(field) offsetof(struct esl_frame_header, field)
 #define HELLO(field) (MESSAGE_HEAD + offsetof(struct esl_frame_hello, field))
+#define TAKEN(field) (MESSAGE_HEAD + offsetof(struct esl_frame_taken, field))
 #define NO_FRAME 0xffff
 
 /* From member 2, who has the secret: HELLO, KEY and one frame, one byte of which is changed. */
@@ -141,7 +159,13 @@ static const struct {
 	{ "an unknown type of a newer one", 2, HEAD(minor), ESL_FRAME_MINOR + 1, ESL_FRAME_ID_TAKEN + 1, 10,
 	  CHANNEL_NONE },
 	{ "a ping with a body", -1, 0, 0, ESL_FRAME_PING, 1, CHANNEL_FIELD },
-	{ "the id is taken", -1, 0, 0, ESL_FRAME_ID_TAKEN, 0, CHANNEL_ID_TAKEN },
+	{ "the id is taken", -1, 0, 0, ESL_FRAME_ID_TAKEN, sizeof(struct esl_frame_taken), CHANNEL_ID_TAKEN },
+	{ "taken by one that forwards", 2, TAKEN(established), 1, ESL_FRAME_ID_TAKEN, sizeof(struct esl_frame_taken),
+	  CHANNEL_ID_TAKEN },
+	{ "taken, and neither forwards nor not", 2, TAKEN(established), 2, ESL_FRAME_ID_TAKEN,
+	  sizeof(struct esl_frame_taken), CHANNEL_FIELD },
+	{ "taken by no boot", 2, TAKEN(boot), 0, ESL_FRAME_ID_TAKEN, sizeof(struct esl_frame_taken), CHANNEL_FIELD },
+	{ "taken, and nothing of whom", -1, 0, 0, ESL_FRAME_ID_TAKEN, 0, CHANNEL_FIELD },
 };
 
 Test(agent_channel_raw, frames)
@@ -295,6 +319,7 @@ Test(agent_channel_raw, impostor)
 Test(agent_channel_raw, second_holder)
 {
 	__u8 buf[256];
+	struct message_taken taken;
 	struct world w = {};
 	struct raw r;
 	size_t size;
@@ -309,8 +334,17 @@ Test(agent_channel_raw, second_holder)
 	raw_send(&r, buf, size);
 	cr_assert(world_until(&w, raw_got(&r, ESL_FRAME_ID_TAKEN), 500));
 	cr_assert(!raw_got(&r, ESL_FRAME_KEY), "it was given no key");
+	cr_assert(raw_taken(&r, &taken));
+	cr_expect_eq(taken.boot, 101, "whom it keeps to");
+	cr_expect_not(taken.established);
 	raw_stop(&r);
-	cr_assert_eq(world_count(&w, 0, CHANNEL_ID_TAKEN), 1);
+	w.member[0].established = 101;
+	raw_start(&r, &w, 1);
+	raw_send(&r, buf, size);
+	cr_assert(world_until(&w, raw_taken(&r, &taken), 500));
+	cr_expect(taken.established, "it forwards");
+	raw_stop(&r);
+	cr_assert_eq(world_count(&w, 0, CHANNEL_ID_TAKEN), 2);
 	world_run(&w, 200);
 	cr_assert(world_up(&w, 0, 1));
 	cr_assert_eq(world_datagram(&w, 1, 0), SEALED_OK);
@@ -323,6 +357,35 @@ Test(agent_channel_raw, second_holder)
 	cr_assert(channel_up(w.member[0].channel, 0, &boot));
 	cr_assert_eq(boot, 999);
 	cr_assert_eq(world_datagram(&w, 1, 0), SEALED_BOOT);
+	raw_stop(&r);
+	world_end(&w);
+}
+
+/* Member 2 yields to a second holder of its id: that one is let in where member 2 was. */
+Test(agent_channel_raw, first_holder_yields)
+{
+	__u8 buf[256];
+	struct world w = {};
+	struct raw r;
+	size_t size;
+	__u64 boot;
+
+	world_start(&w, 0, 100, "A");
+	world_start(&w, 2, 102, "A");
+	cr_assert(world_until(&w, world_up(&w, 0, 2), 500));
+	channel_yield(w.member[2].channel);
+	cr_expect_eq(world_count(&w, 2, CHANNEL_YIELDED), 1);
+	cr_expect_not(channel_up(w.member[2].channel, 0, NULL));
+	size = put_hello(buf, 2, 999);
+	size += put_key(buf + size, 1);
+	w.member[2].frozen = true;
+	raw_start(&r, &w, 2);
+	raw_send(&r, buf, size);
+	cr_assert(world_until(&w, raw_got(&r, ESL_FRAME_KEY), 500));
+	/* The first one asks again and again, and is told who is there. */
+	w.member[2].frozen = false;
+	cr_assert(world_until(&w, channel_up(w.member[0].channel, 1, &boot), 500));
+	cr_assert_eq(boot, 999);
 	raw_stop(&r);
 	world_end(&w);
 }

@@ -67,6 +67,22 @@ static bool on_message(void *data, size_t i, __u16 type, const __u8 *bytes, size
 	return true;
 }
 
+static bool is_established(void *data, size_t i, __u64 boot)
+{
+	const struct world_member *m = data;
+
+	(void)i;
+	return m->established && m->established == boot;
+}
+
+static void on_taken(void *data, size_t i, __u64 boot, bool established)
+{
+	struct world_member *m = data;
+
+	(void)i;
+	m->holder = (struct holder){ .boot = boot, .established = established };
+}
+
 void world_start(struct world *w, __u32 id, __u64 boot, const char *letters)
 {
 	struct world_member *m = &w->member[id];
@@ -76,7 +92,11 @@ void world_start(struct world *w, __u32 id, __u64 boot, const char *letters)
 					 .address = world_address(id),
 					 .others = m->others,
 					 .count = WORLD_MEMBERS - 1,
-					 .calls = { on_up, on_ended, on_message },
+					 .calls = { .up = on_up,
+						    .ended = on_ended,
+						    .established = is_established,
+						    .taken = on_taken,
+						    .message = on_message },
 					 .data = m };
 
 	*m = (struct world_member){ .id = id, .boot = boot };

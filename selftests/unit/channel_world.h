@@ -7,6 +7,7 @@
 #define CHANNEL_WORLD_H
 
 #include <agent/channel.h>
+#include <agent/holder.h>
 
 #define WORLD_MEMBERS 3
 #define WORLD_MESSAGE_OK ESL_FRAME_USER		/* of a type that members know */
@@ -25,6 +26,8 @@ struct world_member {
 	size_t messages;
 	__u32 next;			/* number expected in the next message */
 	bool disorder;
+	__u64 established;	/* the boot of the other that forwards; 0: none */
+	struct holder holder;	/* as it was told */
 };
 
 struct world {
