@@ -105,6 +105,7 @@ static json_t *announcements(const struct agent *a)
 		json_object_set_new(datagrams, sealed_name(i),
 				    json_integer((json_int_t)seal_count(a->sync.seal, i)));
 	json_object_set_new(o, "sent", json_integer((json_int_t)a->sync.sent));
+	json_object_set_new(o, "other_life", json_integer((json_int_t)sadb_foreign_heard(a)));
 	json_object_set_new(o, "received", received);
 	json_object_set_new(o, "datagrams", datagrams);
 	return o;

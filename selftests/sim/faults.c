@@ -32,7 +32,8 @@
 	X(LOSS, 2)   /* much, on one network */ \
 	X(RATE, 2)   /* of the peer and of the client */ \
 	X(IDLE, 1)   /* nothing to send */ \
-	X(BUSY, 2)   /* members, each as it happens: slots move */
+	X(BUSY, 2)   /* members, each as it happens: slots move */ \
+	X(DOUBLE, 0) /* a second machine has the member's id for a while, and lost nothing of its own */
 
 enum fault_kind {
 #define X(symbol, weight) FAULT_##symbol,
@@ -169,6 +170,10 @@ static __u64 begin(struct sim *s, struct fault *f)
 			member_freeze(s, m, lasts);
 		return 0;
 	case FAULT_SUSPEND: suspend(s, m, true); break;
+	case FAULT_DOUBLE:
+		member_double(s, m);
+		lasts += 400 * NS_PER_MS;
+		break;
 	case FAULT_JUMP:
 		clock_jump(&m->clock, s->now,
 			   s->dead_ns * 9 / 8 +
@@ -227,6 +232,7 @@ void faults_repair(struct sim *s, __u32 index)
 		member_exec(s, m);
 		break;
 	case FAULT_SUSPEND: suspend(s, m, false); break;
+	case FAULT_DOUBLE: member_undouble(s, m); break;
 	case FAULT_UNPLUG:
 		s->net[f->net].unplugged &= ~(1ULL << m->id);
 		m->agent.again = true;
@@ -281,6 +287,8 @@ void faults_next(struct sim *s)
 	*f = (struct fault){ .kind = draw(s),
 			     .member = (__u32)sim_below(s, s->count),
 			     .net = (__u32)sim_below(s, NETS) };
+	if (s->options->doubles && !sim_below(s, 4))
+		f->kind = FAULT_DOUBLE;
 	if (s->calm) {
 		f->kind = sim_below(s, 2) ? FAULT_KILL : FAULT_CRASH;
 		gaps_begin(&s->plain_gaps);

@@ -23,7 +23,8 @@ static const struct argp_option options[] = {
 	{ "members", 'm', "N", 0, "Members, 2 to 64 (default: chosen by the seed)", 0 },
 	{ "quorum", 'q', "majority|none", 0, "Quorum (default: chosen by the seed)", 0 },
 	{ "seconds", 't', "S", 0, "Simulated seconds per seed (default 3)", 0 },
-	{ "break", 'b', "RULE", 0, "Break a rule on purpose: i1, i2, i3, i4, bar, witness, lease", 0 },
+	{ "break", 'b', "RULE", 0, "Break a rule on purpose: i1, i2, i3, i4, bar, witness, rejoin, life, lease", 0 },
+	{ "doubles", 'd', NULL, 0, "Second machines with a member's id come and go, too", 0 },
 	{ "trace", 'x', "SEED", 0, "Run this seed only, and tell all that happens", 0 },
 	{ "json", 'j', NULL, 0, "Print the figures as JSON", 0 },
 	{ "all", 'a', NULL, 0, "Go on after a violation; one line for each, with --json on standard error", 0 },
@@ -89,6 +90,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!c->sim.broken)
 			argp_error(state, "no rule is called %s", arg);
 		return 0;
+	case 'd': c->sim.doubles = true; return 0;
 	case 'j': c->json = true; return 0;
 	case 'a': c->all = true; return 0;
 	default: return ARGP_ERR_UNKNOWN;

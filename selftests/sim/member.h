@@ -136,6 +136,11 @@ struct member {
 	struct step step[STEPS_MAX];	/* under way */
 	__u32 step_next, step_count;
 	__u32 held;			/* message filled and not sent yet, and one; 0: none */
+	/* Of a first machine with this id, while a second one is there. */
+	bool doubled, thaws;		/* thaws: its agent was frozen, else stopped */
+	struct kernel first_kernel;
+	struct agent first_agent;
+	__u64 first_started_at;
 	__u32 inbox[INBOX_MAX];
 	__u32 inbox_next, inbox_count;
 	/* for the checker, local */
@@ -150,6 +155,9 @@ void member_start(struct sim *s, struct member *m);
 void member_boot(struct sim *s, struct member *m);
 /* The pinned maps are gone, and the agent with them. */
 void member_wipe(struct sim *s, struct member *m);
+/* Another machine, without any state, has the member's id; and the first one is back. */
+void member_double(struct sim *s, struct member *m);
+void member_undouble(struct sim *s, struct member *m);
 void member_power_off(struct sim *s, struct member *m);
 void member_exec(struct sim *s, struct member *m);
 void member_kill(struct sim *s, struct member *m);

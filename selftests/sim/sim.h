@@ -78,6 +78,7 @@ struct sim_options {
 	int quorum;		/* -1: chosen by the seed, 0: none, 1: majority */
 	enum broken broken;
 	bool trace;
+	bool doubles;		/* second machines with a member's id come and go, too */
 };
 
 /* One pair of SAs, as IKE made it.  Immutable. */
