@@ -277,6 +277,11 @@ void gaps_end(struct gaps *g)
 	g->watch.on = false;
 }
 
+static bool forgets(enum fault_kind kind)
+{
+	return kind == FAULT_KILL || kind == FAULT_CRASH || kind == FAULT_WIPE || kind == FAULT_LEAVE;
+}
+
 void faults_next(struct sim *s)
 {
 	struct fault *f = &s->fault[s->fault_count];
@@ -287,9 +292,15 @@ void faults_next(struct sim *s)
 	*f = (struct fault){ .kind = draw(s),
 			     .member = (__u32)sim_below(s, s->count),
 			     .net = (__u32)sim_below(s, NETS) };
-	if (s->options->doubles && !sim_below(s, 4))
+	if (s->options->doubles && !sim_below(s, 4)) {
 		f->kind = FAULT_DOUBLE;
-	if (s->calm) {
+		/* One id: a member that was outlived itself does not know who else was. */
+		f->member = (__u32)(s->seed % s->count);
+	}
+	/* Nor does one whose agent starts again: README has what remains. */
+	if (s->options->doubles && f->member != s->seed % s->count && forgets(f->kind))
+		f->kind = FAULT_FREEZE;
+	if (s->calm && !s->options->doubles) {
 		f->kind = sim_below(s, 2) ? FAULT_KILL : FAULT_CRASH;
 		gaps_begin(&s->plain_gaps);
 		gaps_begin(&s->esp_gaps);
