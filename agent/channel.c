@@ -473,13 +473,6 @@ void channel_doubt(struct channel *ch, size_t i)
 	conn_in(c, PROBE_NS);
 }
 
-void channel_yield(struct channel *ch)
-{
-	for (size_t i = 0; i < ch->config.count; i++)
-		if (ch->others[i].up)
-			channel_close(ch->others[i].up, CHANNEL_YIELDED);
-}
-
 bool channel_up(const struct channel *ch, size_t i, __u64 *boot)
 {
 	const struct conn *c = i < ch->config.count ? ch->others[i].up : NULL;

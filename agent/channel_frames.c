@@ -161,3 +161,10 @@ enum channel_end channel_frame(struct conn *c, const struct message *m)
 		return take_key(c, m);
 	return c->state == CONN_UP ? take_other(c, m) : CHANNEL_TYPE;
 }
+
+void channel_yield(struct channel *ch)
+{
+	for (size_t i = 0; i < ch->config.count; i++)
+		if (ch->others[i].up)
+			channel_close(ch->others[i].up, CHANNEL_YIELDED);
+}

@@ -332,7 +332,7 @@ __u64 membership_silent_ns(const struct agent *a)
 	return 0;
 }
 
-bool secure_is_taken(const struct agent *a)
+bool secure_is_refused(const struct agent *a)
 {
 	(void)a;
 	return false;

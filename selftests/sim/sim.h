@@ -13,6 +13,7 @@
  *     member.c    the agent's edge: what espalierd does around the pure objects
  *     sas.c       ... its lanes, tops, floors and rekeys
  *     rejoins.c   ... where it begins after a loss
+ *     doubles.c   second machines with a member's id
  *     check.c     the invariants, from what is seen outside
  *     trace.c     the last things that happened
  *
