@@ -23,8 +23,7 @@ void cluster_reconfigure(struct cluster *c, const struct cluster_config *config)
 	bool weights = memcmp(c->config.weight, config->weight, sizeof(config->weight));
 
 	c->config = *config;
-	if (weights)
-		view_weights(c);
+	c->reconfigured |= weights;
 	c->send = true;
 }
 

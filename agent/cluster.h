@@ -198,7 +198,9 @@ struct cluster {
 	struct plan known_plan;
 	bool took_over;			/* leader: its first table is out */
 	__u64 led_ns;			/* leader: since when */
-	__u64 balanced_ns;		/* leader: when load was last looked at */
+	__u64 balanced_ns;		/* leader: when load was last looked at, or a table began, */
+	__u32 balance_longer;		/* and how often it was uneven at looks in a row */
+	bool reconfigured;		/* weights were: they are looked at next */
 	__u32 weight[ESL_MEMBERS_MAX];	/* leader: in use, by member id */
 
 	__u32 epoch_max;		/* the highest known */

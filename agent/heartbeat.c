@@ -142,7 +142,7 @@ static bool fields_valid(const struct heartbeat *h)
 	       pair_valid(h->vote.term, h->vote.candidate) && pair_valid(h->held.term, h->held.leader) &&
 	       !h->held.term == !h->held.epoch && h->leading == (h->leader == h->sender) &&
 	       (!h->vote.asked || h->vote.candidate == h->sender) && !(h->vote.asked && h->leading) &&
-	       h->phase < PLAN_PHASES && !h->phase == !h->phase_epoch;
+	       h->phase < PLAN_PHASES && !h->phase == !h->phase_epoch && h->load <= ESL_HB_LOAD_FULL;
 }
 
 static bool nothing(const void *buf, size_t size)

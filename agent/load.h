@@ -12,9 +12,7 @@
 
 #include <stdbool.h>
 
-#include <espalier/types.h>
-
-#define LOAD_FULL 1000
+#include <espalier/heartbeat.h>
 
 /* Of all CPUs since the machine was started, in ticks of the kernel. */
 struct load_times {
@@ -24,26 +22,27 @@ struct load_times {
 
 struct load {
 	struct load_times last;
-	__u16 permille;		/* 1 .. LOAD_FULL, of the last seconds; 0: not measured */
+	__u32 eighths;		/* of permille */
+	__u16 permille;		/* 1 .. ESL_HB_LOAD_FULL, of the last ten seconds or so; 0: not measured */
 };
 
 /*
- * The times at another look, a second or so after the last.  Half of what it says is
- * what the look before said: one busy second is no load to move slots for.  Times
- * that stand still or go back, as a machine that was moved tells them, say nothing.
+ * The times at another look, a second or so after the last, which counts for an eighth:
+ * one busy second is no load to move slots for.  Times that stand still or go back, as
+ * a machine that was moved tells them, say nothing.
  */
 static inline void load_note(struct load *l, const struct load_times *t)
 {
 	__u64 all = t->all - l->last.all, busy = t->busy - l->last.busy;
 	bool fits = l->last.all && t->all > l->last.all && t->busy >= l->last.busy && busy <= all;
-	__u64 now = fits ? busy * LOAD_FULL / all : 0;
+	__u64 now = fits ? busy * ESL_HB_LOAD_FULL / all : 0;
 
 	l->last = *t;
 	if (!fits)
 		return;
-	now = l->permille ? (l->permille + now) / 2 : now;
+	l->eighths = l->permille ? l->eighths - l->eighths / 8 + (__u32)now : (__u32)now * 8;
 	/* 0 would say that nothing is known. */
-	l->permille = (__u16)(now ? now : 1);
+	l->permille = (__u16)(l->eighths >= 8 ? l->eighths / 8 : 1);
 }
 
 #endif

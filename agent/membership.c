@@ -42,10 +42,13 @@ void membership_fill(const struct slot_table *s, struct esl_table *t)
 	memcpy(t->slot, s->slot, sizeof(t->slot));
 	if (!s->members)
 		memset(t->slot, ESL_NO_MEMBER, sizeof(t->slot));
-	t->active_bits = s->members;
+	/* Turns too: whom a small weight left without a slot forwards nothing. */
+	t->active_bits = 0;
+	for (size_t i = 0; i < ESL_SLOTS && s->members; i++)
+		t->active_bits |= 1ULL << t->slot[i] % ESL_MEMBERS_MAX;
 	t->active_count = 0;
 	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)
-		if (s->members >> id & 1)
+		if (t->active_bits >> id & 1)
 			t->active[t->active_count++] = (__u8)id;
 	t->epoch = t->epoch << 16 | (s->stamp.epoch & 0xffff);
 }
@@ -282,6 +285,14 @@ static int on_due(sd_event_source *source, uint64_t usec, void *data)
 	agent_decide(a);
 	membership_tick(a);
 	return 0;
+}
+
+void membership_reload(struct agent *a)
+{
+	struct cluster_config config = config_of(&a->conf);
+
+	cluster_reconfigure(&a->membership.cluster, &config);
+	membership_tick(a);
 }
 
 void membership_leave(struct agent *a)

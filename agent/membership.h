@@ -52,6 +52,9 @@ void membership_gather(struct agent *a, void (*read)(struct agent *a));
 /* Give the slots away, then end the loop. */
 void membership_leave(struct agent *a);
 
+/* The configuration was read again: weights may be others. */
+void membership_reload(struct agent *a);
+
 /* Fill the slots and turns of a table; its epoch has the options' in it. */
 void membership_fill(const struct slot_table *s, struct esl_table *t);
 

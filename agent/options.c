@@ -267,6 +267,7 @@ void options_reload(struct agent *a)
 		return;
 	}
 	a->conf = next;
+	membership_reload(a);
 	sync_retell(a);
 	secure_reload(a);
 	a->sadb->waiting = true;

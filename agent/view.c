@@ -10,11 +10,13 @@
  */
 #include "cluster_parts.h"
 
-#define BALANCE_NS 5000000000ULL	/* in which loads follow what was moved */
+#define BALANCE_NS 10000000000ULL	/* in which loads follow what was moved */
+#define BALANCE_LONGER 6	/* doublings of that, while moves do not even it out */
 #define BALANCE_SLOTS 4		/* fewer are not worth a change */
 #define WEIGHT_ONE 256		/* weights in use are finer than configured ones */
 #define LOAD_LOW 50		/* in 1/1000: nobody is busy, nothing to balance */
-#define LOAD_EVEN 8		/* who is within an average's 1/8 of it is as busy as all */
+#define LOAD_EVEN 8		/* who is within an average's 1/8 of it is as busy as all, */
+#define LOAD_NOISE 50		/* and who is within so many 1/1000 */
 
 void view_learn(struct cluster *c, const struct slot_table *t, const struct plan *p)
 {
@@ -64,6 +66,8 @@ static void publish(struct cluster *c, const struct slot_table *t)
 {
 	c->table = *t;
 	c->took_over = true;
+	/* What they measure now is of the table before. */
+	c->balanced_ns = c->now_ns;
 	c->send = true;
 	view_learn(c, &c->table, &c->plan);
 }
@@ -182,6 +186,12 @@ static void remove_gone(struct cluster *c, __u64 now)
 
 	if (!out)
 		return;
+	if (!left && c->plan.phase == PLAN_SWITCH && next->members & ~out) {
+		/* They may have switched: what is theirs by the next table they keep. */
+		t = *next;
+		left = t.members & ~out;
+		c->plan = (struct plan){ .phase = PLAN_NONE };
+	}
 	if (!left) {
 		publish_fresh(c, able(c, now));
 		return;
@@ -285,7 +295,7 @@ static __u32 average_load(const struct cluster *c, bool *any)
 /* Is somebody busy, and by so much more or less than the others? */
 static bool is_uneven(const struct cluster *c, __u32 average)
 {
-	__u32 span = average / LOAD_EVEN;
+	__u32 span = average / LOAD_EVEN > LOAD_NOISE ? average / LOAD_EVEN : LOAD_NOISE;
 
 	for (__u32 id = 0; id < ESL_MEMBERS_MAX && average >= LOAD_LOW; id++)
 		if (c->table.members & BIT(id) &&
@@ -298,9 +308,10 @@ static bool is_uneven(const struct cluster *c, __u32 average)
  * The paper's shortest queue at the grain of a table: who is busier than the average
  * gets less than it has.  Half of what would even it out, within a factor of four of
  * what is configured.  What was found before is in the table, so whoever leads next
- * goes on from there.  Where nobody measures it, what is configured holds.
+ * goes on from there.  Where nobody measures it, or it was just configured anew, what is
+ * configured holds.  Returns whether load is uneven.
  */
-static void weigh(struct cluster *c)
+static bool weigh(struct cluster *c)
 {
 	__u32 average, total = 0, owned[ESL_MEMBERS_MAX] = {};
 	bool any, uneven;
@@ -308,8 +319,8 @@ static void weigh(struct cluster *c)
 	view_weights(c);
 	average = average_load(c, &any);
 	uneven = is_uneven(c, average);
-	if (!any)
-		return;
+	if (!any || c->reconfigured)
+		return false;
 	for (size_t i = 0; i < ESL_SLOTS; i++)
 		owned[c->table.slot[i] % ESL_MEMBERS_MAX]++;
 	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)
@@ -323,6 +334,7 @@ static void weigh(struct cluster *c)
 			w = w * 2 * average / (average + load_of(c, id));
 		c->weight[id] = (__u32)(w < base / 4 ? base / 4 : w > base * 4 ? base * 4 : w);
 	}
+	return uneven;
 }
 
 /* What the table should be now, where that is worth a planned change. */
@@ -330,21 +342,27 @@ static void plan_next(struct cluster *c, __u64 now)
 {
 	__u64 want = able(c, now);
 	struct slot_table next = c->table;
+	bool uneven;
 
 	/* The last one that leaves keeps what nobody can take. */
 	if (!want)
 		want = BIT(c->config.id);
-	if (want == c->table.members && now - c->balanced_ns < BALANCE_NS)
+	if (want == c->table.members && !c->reconfigured &&
+	    now - c->balanced_ns < BALANCE_NS << c->balance_longer)
 		return;
-	weigh(c);
+	uneven = weigh(c);
+	c->reconfigured = false;
+	slots_fill(&next, want, c->weight);
 	if (want == c->table.members) {
 		c->balanced_ns = now;
-		slots_fill(&next, want, c->weight);
+		/* One heavy SA is as heavy anywhere: it is not sent round for ever. */
+		if (!uneven)
+			c->balance_longer = 0;
+		else if (c->balance_longer < BALANCE_LONGER)
+			c->balance_longer++;
 		if (slots_moved(&next, &c->table) < BALANCE_SLOTS)
 			return;
 	}
-	next = c->table;
-	slots_fill(&next, want, c->weight);
 	next.stamp = next_stamp(c);
 	plan(c, &next);
 }

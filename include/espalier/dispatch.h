@@ -342,13 +342,10 @@ esl_inline void esl_table_fill(struct esl_table *t, const __u8 *ids, const __u32
 {
 	__s64 credit[ESL_MEMBERS_MAX] = {}, total = 0;
 
-	t->active_bits = 0;
-	t->active_count = count;
-	for (__u32 i = 0; i < count; i++) {
-		t->active[i] = ids[i];
-		t->active_bits |= 1ULL << ids[i];
+	for (__u32 i = 0; i < count; i++)
 		total += weights ? weights[i] : 0;
-	}
+	t->active_bits = 0;
+	t->active_count = 0;
 	for (__u32 slot = 0; slot < ESL_SLOTS; slot++) {
 		__u32 best = 0;
 
@@ -361,7 +358,12 @@ esl_inline void esl_table_fill(struct esl_table *t, const __u8 *ids, const __u32
 		if (count)
 			credit[best] -= total ? total : (__s64)count;
 		t->slot[slot] = count ? ids[best] : ESL_NO_MEMBER;
+		t->active_bits |= count ? 1ULL << ids[best] : 0;
 	}
+	/* Whom a small weight left without a slot forwards nothing. */
+	for (__u32 i = 0; i < count; i++)
+		if (t->active_bits >> ids[i] & 1)
+			t->active[t->active_count++] = ids[i];
 }
 
 #endif

@@ -22,6 +22,7 @@
 #define ESL_HB_GROUP { 0x03, 'e', 's', 'p', 'l', 0x01 }
 
 #define ESL_HB_MAGIC 0x45734862U	/* "EsHb" */
+#define ESL_HB_LOAD_FULL 1000U
 #define ESL_HB_MAJOR 1
 #define ESL_HB_MINOR 0
 #define ESL_HB_SEAL_MAX 64		/* what sealing may add */
@@ -58,7 +59,7 @@ struct esl_hb_header {
 	__u64 held_term;	/* 0: no table in force */
 	__u32 held_epoch;
 	__u32 phase_epoch;
-	__u16 load;		/* in 1/1000 of what it can do */
+	__u16 load;		/* of 0 .. ESL_HB_LOAD_FULL, which is all it can do; 0: not measured */
 	__u16 reserved[3];
 };
 

@@ -6,8 +6,6 @@
  */
 #include <stdlib.h>
 
-#include <agent/load.h>
-
 #include "sim.h"
 
 #define FAULTS_MAX  256
@@ -205,7 +203,7 @@ static __u64 begin(struct sim *s, struct fault *f)
 		break;
 	case FAULT_BUSY:
 		for (__u32 i = 0; i < s->count; i++)
-			s->member[i].agent.local.load = (__u16)(1 + sim_below(s, LOAD_FULL));
+			s->member[i].agent.local.load = (__u16)(1 + sim_below(s, ESL_HB_LOAD_FULL));
 		return 0;
 	default: cut(s, f);
 	}

@@ -135,6 +135,7 @@ static const struct {
 	{ "no held term", AT(held_term) + 7, 5, HEARTBEAT_FIELD },
 	{ "no held epoch", AT(held_epoch) + 3, 8, HEARTBEAT_FIELD },
 	{ "sent at no time", AT(sent_ns) + 7, 99, HEARTBEAT_FIELD },
+	{ "busier than busy", AT(load), 4, HEARTBEAT_FIELD },
 	{ "reserved", AT(reserved) + 5, 1, HEARTBEAT_RESERVED },
 	{ "too few echoes", AT(echoes), 1, HEARTBEAT_LENGTH },
 	{ "table of no term", TABLE_AT(term) + 7, 5, HEARTBEAT_TABLE },
