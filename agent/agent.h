@@ -91,7 +91,8 @@ struct other {
 	__u32 stopped;		/* and for which they are known; 0: none */
 	__u64 windows;		/* digest */
 	char difference[64];	/* which value of its configuration differs */
-	__u64 received;		/* announcements */
+	__u64 received;		/* announcements, */
+	__u64 announced_ns;	/* and when the last one came; 0: never */
 	struct reach reach;
 	/* When it last said that another holder of this member's id is alive; 0: not since the channel stood. */
 	__u64 refused_ns;

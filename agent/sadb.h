@@ -56,7 +56,8 @@ struct sa {
 	bool outbound;
 	bool present;			/* in the kernel */
 	bool recorded;			/* in the maps */
-	bool stirred;			/* inbound: since its top was last told packets passed, or it moved */
+	bool stirred;			/* inbound: since its top was last told packets passed, or it moved; */
+	bool again;			/* it is told once more: a message may be lost */
 	__u32 index;
 	struct quiet quiet;		/* inbound; with what is above looked at several times a second */
 	__u64 floor;			/* inbound: as in the map; 0: none */

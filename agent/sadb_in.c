@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Inbound SAs: their records, the tops that members tell each other, floors. */
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
@@ -199,10 +200,12 @@ void sadb_tell_active(struct agent *a)
 	for (__u32 i = 0; i < db->in_end; i++) {
 		struct sa *sa = db->in[i];
 
-		if (!sa || !sa->stirred || !sa->present)
+		if (!sa || !(sa->stirred || sa->again) || !sa->present)
 			continue;
+		if (sa->stirred)
+			look_at_rate(sa, now);
+		sa->again = sa->stirred;
 		sa->stirred = false;
-		look_at_rate(sa, now);
 		m.tops[m.count++] = (struct announced_top){ sa->key, max64(sa->kernel.seq, sa->floor) };
 		if (m.count == ESL_WIRE_ENTRIES_MAX) {
 			sync_send(a, &m);
@@ -243,12 +246,31 @@ static __u64 blind_ns(const struct agent *a)
 	return silent < 2 * a->conf.dead_ms * NS_PER_MS ? silent : 0;
 }
 
+/* For how long has the most silent of those that owned slots told nothing? */
+static __u64 others_silent_ns(const struct agent *a)
+{
+	__u64 owners = a->membership.active.members, silent = 0, now = agent_now();
+
+	owners |= a->plan.plan.phase == PLAN_NONE ? 0 : a->plan.plan.next.members;
+	for (size_t i = 0; i < a->sync.count; i++) {
+		const struct other *o = &a->sync.others[i];
+
+		if (owners >> o->id & 1)
+			silent = max64(silent, o->announced_ns ? now - o->announced_ns : UINT64_MAX);
+	}
+	return owners ? silent : UINT64_MAX;
+}
+
+static bool is_by_spi(const struct agent *a)
+{
+	return a->change.active.esp_shift == ESL_BY_SPI;
+}
+
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 {
-	/* Of what the leader takes alone only the others know a rate. */
-	__u64 moved_ns = sa->stirred ? 0 : agent_now() - sa->told_ns;
-	__u64 unheard = sa->heard_ns ? agent_now() - sa->heard_ns : 0, blind = blind_ns(a), floor;
-	__u64 unseen = max64(unheard, blind);
+	__u64 now = agent_now(), heard_ns = now - sa->heard_ns, moved_ns = sa->stirred ? 0 : now - sa->told_ns;
+	__u64 silent = others_silent_ns(a), blind = blind_ns(a), floor;
+	__u64 unseen = max64(sa->heard_ns ? takeover_unheard_ns(heard_ns, silent) : 0, blind);
 	struct takeover_known k = { .own = sa->kernel.seq,
 				    .heard = sa->heard_top,
 				    .rate = max64(sa->rate, sa->rate_before),
@@ -259,9 +281,22 @@ __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 	if (!k.own && !k.heard)
 		return sa->floor;
 	floor = max64(sa->floor, takeover_floor(&k));
-	k.rate = sa->promote.state == PROMOTE_DONE ? 0 : sa->heard_rate;
-	k.unheard_ns = unseen;
+	/* Of what the leader takes alone, and of a whole SA that was another one's, only the others know a rate. */
+	if (sa->promote.state == PROMOTE_DONE && !is_by_spi(a))
+		return floor;
+	k.rate = sa->heard_rate;
+	k.unheard_ns = is_by_spi(a) ? takeover_unseen_ns(unseen, heard_ns, silent, blind) : unseen;
 	return max64(floor, takeover_floor(&k));
+}
+
+/* Can another member have accepted what now comes here? By SPI an SA is one slot's. */
+static bool is_touched(const struct agent *a, const struct sa *sa, const struct takeover_slots *taken)
+{
+	__be32 daddr;
+
+	memcpy(&daddr, sa->key.daddr.byte + sizeof(sa->key.daddr) - sizeof(daddr), sizeof(daddr));
+	return !is_by_spi(a) ||
+	       takeover_has(taken, esl_slot_esp(&a->pins.config->key, htonl(sa->key.spi), daddr, 0, ESL_BY_SPI));
 }
 
 void sadb_take_over(struct agent *a, const struct takeover_slots *taken)
@@ -276,7 +311,7 @@ void sadb_take_over(struct agent *a, const struct takeover_slots *taken)
 		struct sa *sa = a->sadb->all[i];
 
 		/* What it takes alone it took before. */
-		if (!sa->outbound && sa->recorded && !sadb_promote_takes(a, sa))
+		if (!sa->outbound && sa->recorded && !sadb_promote_takes(a, sa) && is_touched(a, sa, taken))
 			set_floor(a, sa, sadb_unplanned_floor(a, sa));
 	}
 }

@@ -171,6 +171,7 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 	o->switching = m->flags & ESL_WIRE_SWITCHING;
 	o->windows = m->windows;
 	o->received++;
+	o->announced_ns = agent_now();
 	a->sync.heard[i] = (struct join_member){ .id = o->id,
 						 .heard_ns = agent_now(),
 						 .equal = !differs,

@@ -66,6 +66,13 @@ __u64 takeover_unseen_ns(__u64 unseen_ns, __u64 moved_ns, __u64 silent_ns, __u64
 	return moved_ns > silent_ns && moved_ns - silent_ns > QUIET_NS ? blind_ns : unseen_ns;
 }
 
+__u64 takeover_unheard_ns(__u64 heard_ns, __u64 silent_ns)
+{
+	__u64 most = add(silent_ns, TAKEOVER_TELL_NS);
+
+	return heard_ns < most ? heard_ns : most;
+}
+
 __u64 takeover_floor(const struct takeover_known *k)
 {
 	__u64 floor = add(max64(k->own, k->heard), numbers_in(k->rate, k->unheard_ns));

@@ -66,6 +66,16 @@ __u32 takeover_distance(const __u8 *slot, __u32 member);
 __u64 takeover_unseen_ns(__u64 unseen_ns, __u64 moved_ns, __u64 silent_ns, __u64 blind_ns);
 
 /*
+ * For how long others may have accepted numbers of an SA and not told it.  Its top was
+ * last told heard_ns ago; of those that owned slots the one that is silent for longest
+ * told anything last silent_ns ago (UINT64_MAX: nothing yet), and whoever is alive tells
+ * within TAKEOVER_TELL_NS what it accepted, twice.  An SA whose tops nobody had
+ * to tell for an hour was not taken elsewhere for an hour.
+ */
+#define TAKEOVER_TELL_NS 300000000ULL
+__u64 takeover_unheard_ns(__u64 heard_ns, __u64 silent_ns);
+
+/*
  * The floor of slots taken without a plan.  A member that shares the stream sees
  * a number of its own every distance slots, so the former owner accepted none
  * further on than that beyond what is known and what the rate brings.  Where

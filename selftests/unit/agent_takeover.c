@@ -53,6 +53,27 @@ Test(agent_takeover, distance)
 	cr_expect_eq(takeover_distance(slot, 2), 156, "from 200 on over the end to 100");
 }
 
+Test(agent_takeover, unheard)
+{
+	static const struct {
+		const char *name;
+		__u64 heard_ms, silent_ms, expect_ms;
+	} rows[] = {
+		{ "told just now", 20, 20, 20 },
+		{ "told long ago, by one that has told nothing since", 5000, 5000, 5000 },
+		{ "told long ago, and nothing was there to tell", 3600000, 80, 380 },
+		{ "the last told may be lost twice, not more often", 400, 70, 370 },
+		{ "one of them has told nothing yet", 3600000, UINT64_MAX / MS, 3600000 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		__u64 silent = rows[i].silent_ms == UINT64_MAX / MS ? UINT64_MAX : rows[i].silent_ms * MS;
+
+		cr_expect_eq(takeover_unheard_ns(rows[i].heard_ms * MS, silent), rows[i].expect_ms * MS, "%s",
+			     rows[i].name);
+	}
+}
+
 Test(agent_takeover, unseen)
 {
 	static const struct {
