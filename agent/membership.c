@@ -44,8 +44,9 @@ void membership_fill(const struct slot_table *s, struct esl_table *t)
 		memset(t->slot, ESL_NO_MEMBER, sizeof(t->slot));
 	/* Turns too: whom a small weight left without a slot forwards nothing. */
 	t->active_bits = 0;
-	for (size_t i = 0; i < ESL_SLOTS && s->members; i++)
-		t->active_bits |= 1ULL << t->slot[i] % ESL_MEMBERS_MAX;
+	for (size_t i = 0; i < ESL_SLOTS; i++)
+		if (t->slot[i] < ESL_MEMBERS_MAX)
+			t->active_bits |= 1ULL << t->slot[i];
 	t->active_count = 0;
 	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)
 		if (t->active_bits >> id & 1)
@@ -65,6 +66,8 @@ static void put_in_force(struct agent *a, const struct slot_table *table)
 	bool had = m->active.members >> a->conf.member & 1;
 	__u32 gained = takeover_taken(before, had ? 1 + plan_is_switching(a) : 0, table->slot, a->conf.member, &taken);
 
+	if (!table->members)
+		m->owners |= m->active.members | (a->plan.plan.phase == PLAN_NONE ? 0 : a->plan.plan.next.members);
 	if (table->members >> a->conf.member & 1 || cluster_leader(&m->cluster) == a->conf.member)
 		sadb_promote_begin(a);
 	if (plan_ends_with(a, &table->stamp)) {
@@ -80,9 +83,11 @@ static void put_in_force(struct agent *a, const struct slot_table *table)
 		options_publish(a);
 	}
 	m->tables++;
-	if (table->members)
-		say(LOG_NOTICE, "table %u of member %u: %d members", table->stamp.epoch, table->stamp.leader,
-		    __builtin_popcountll(table->members));
+	if (!table->members)
+		return;
+	m->owners = 0;
+	say(LOG_NOTICE, "table %u of member %u: %d members", table->stamp.epoch, table->stamp.leader,
+	    __builtin_popcountll(table->members));
 }
 
 static void write_deadline(struct agent *a)

@@ -23,6 +23,7 @@ struct membership {
 	bool leaving;			/* asked to stop: slots are given away first */
 	__u64 leave_ns;			/* since then */
 	struct slot_table active;	/* as the program has it */
+	__u64 owners;			/* while it is empty: those of the one before */
 	__u32 distance;			/* by the table that an earlier run left */
 	enum serve serve;		/* as last looked at */
 	__u64 serve_since_ns;

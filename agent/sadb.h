@@ -97,7 +97,8 @@ struct sa {
 	__u64 rate_before;		/* and at the sample before, which no silence has halved */
 	__u64 sampled_top;		/* heard_top at sampled_ns, */
 	__u64 sampled_ns;
-	__u64 heard_rate;		/* and numbers a second since the sample before */
+	__u64 heard_rate;		/* and numbers a second since the sample before, */
+	__u64 heard_rate_before;	/* and then */
 	__u64 switch_at;		/* as in the map; 0: none */
 	bool stopped;			/* below it nothing is accepted any more in slots that go */
 	struct promote promote;

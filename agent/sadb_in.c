@@ -64,11 +64,19 @@ void sadb_mark_taken(struct agent *a, const struct takeover_slots *taken)
 		esl_store(&word[i], taken ? word[i] | (__u32)(taken->word[i / 2] >> 32 * (i % 2)) : ~0U);
 }
 
+static bool is_by_spi(const struct agent *a)
+{
+	return a->change.active.esp_shift == ESL_BY_SPI;
+}
+
 /* A floor is never lowered, but taken off when it has no work left. */
 static void set_floor(struct agent *a, struct sa *sa, __u64 floor)
 {
 	if (sa->floor == floor)
 		return;
+	/* By SPI nobody else sees the SA: who takes it next knows of the floor only what is told.  By number
+	 * it would add a guess to a guess. */
+	sa->again |= floor > sa->floor && is_by_spi(a);
 	sa->floor = floor;
 	sadb_write_inbound(a, sa);
 }
@@ -117,6 +125,7 @@ void sadb_close_inbound(struct agent *a, struct sa *sa)
 void sadb_new_key(struct sa *sa)
 {
 	sa->floor = sa->heard_top = sa->heard_epoch = sa->switch_at = 0;
+	sa->heard_ns = sa->sampled_top = sa->sampled_ns = sa->heard_rate = sa->heard_rate_before = 0;
 	sa->promote = (struct promote){};
 	sa->arrived = sa->elsewhere = sa->leads_alone = false;
 }
@@ -227,8 +236,10 @@ void sadb_heard_active(struct agent *a, const struct announced_top *t)
 		return;
 	sa->heard_top = max64(sa->heard_top, t->top);
 	sa->heard_ns = agent_now();
-	if (sa->heard_ns - sa->sampled_ns < RATE_NS)
+	/* Told once more, it says nothing of the rate. */
+	if (sa->heard_ns - sa->sampled_ns < RATE_NS || sa->heard_top <= sa->sampled_top)
 		return;
+	sa->heard_rate_before = sa->heard_rate;
 	sa->heard_rate = sa->sampled_ns ? (sa->heard_top - sa->sampled_top) * NS_PER_S / (sa->heard_ns - sa->sampled_ns) : 0;
 	sa->sampled_top = sa->heard_top;
 	sa->sampled_ns = sa->heard_ns;
@@ -249,7 +260,7 @@ static __u64 blind_ns(const struct agent *a)
 /* For how long has the most silent of those that owned slots told nothing? */
 static __u64 others_silent_ns(const struct agent *a)
 {
-	__u64 owners = a->membership.active.members, silent = 0, now = agent_now();
+	__u64 owners = a->membership.owners | a->membership.active.members, silent = 0, now = agent_now();
 
 	owners |= a->plan.plan.phase == PLAN_NONE ? 0 : a->plan.plan.next.members;
 	for (size_t i = 0; i < a->sync.count; i++) {
@@ -259,11 +270,6 @@ static __u64 others_silent_ns(const struct agent *a)
 			silent = max64(silent, o->announced_ns ? now - o->announced_ns : UINT64_MAX);
 	}
 	return owners ? silent : UINT64_MAX;
-}
-
-static bool is_by_spi(const struct agent *a)
-{
-	return a->change.active.esp_shift == ESL_BY_SPI;
 }
 
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
@@ -284,7 +290,7 @@ __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 	/* Of what the leader takes alone, and of a whole SA that was another one's, only the others know a rate. */
 	if (sa->promote.state == PROMOTE_DONE && !is_by_spi(a))
 		return floor;
-	k.rate = sa->heard_rate;
+	k.rate = max64(sa->heard_rate, sa->heard_rate_before);
 	k.unheard_ns = is_by_spi(a) ? takeover_unseen_ns(unseen, heard_ns, silent, blind) : unseen;
 	return max64(floor, takeover_floor(&k));
 }
@@ -295,7 +301,8 @@ static bool is_touched(const struct agent *a, const struct sa *sa, const struct 
 	__be32 daddr;
 
 	memcpy(&daddr, sa->key.daddr.byte + sizeof(sa->key.daddr) - sizeof(daddr), sizeof(daddr));
-	return !is_by_spi(a) ||
+	/* Under a hold what was told of tops is of a moment before, and the next table may go by number. */
+	return !is_by_spi(a) || a->change.holding ||
 	       takeover_has(taken, esl_slot_esp(&a->pins.config->key, htonl(sa->key.spi), daddr, 0, ESL_BY_SPI));
 }
 

@@ -64,6 +64,8 @@ static void inherit(struct cluster *c, struct slot_table *t, __u64 members)
 
 static void publish(struct cluster *c, const struct slot_table *t)
 {
+	if (c->table.members != t->members)
+		c->balance_longer = 0;
 	c->table = *t;
 	c->took_over = true;
 	/* What they measure now is of the table before. */
@@ -353,7 +355,9 @@ static void plan_next(struct cluster *c, __u64 now)
 	uneven = weigh(c);
 	c->reconfigured = false;
 	slots_fill(&next, want, c->weight);
-	if (want == c->table.members) {
+	if (want != c->table.members) {
+		c->balance_longer = 0;
+	} else {
 		c->balanced_ns = now;
 		/* One heavy SA is as heavy anywhere: it is not sent round for ever. */
 		if (!uneven)
