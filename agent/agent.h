@@ -17,14 +17,13 @@
  *     prefix.c      pure: policies as the program looks them up
  *     quiet.h       pure: of which inbound SAs the kernel's tops are asked
  *     pages.h       pure: lists that come page by page
- *     takeover.c    pure: slots that change hands, and floors under them
  *     frames.c      pure: ARP and neighbour discovery
  *     held.h        pure: a round that waits for an acknowledgement
  *     rejoin.c      pure: where a member begins on an SA of which it has no record
  *     wire.c        pure: announcements to bytes and back
- *     heartbeat.c   pure: heartbeats to bytes and back
- *     cluster.c, election.c, lease.c, view.c, slots.c
- *                   pure: who is a member, who leads, who owns which slot
+ *     promote.c     pure: new inbound SAs, from the leader to all
+ *     salt.c        pure: the salts of IVs; probe*.c learns them
+ *     load.c        how busy this machine is; load.h: pure
  *     settings.c    what must be equal on all members
  *     options.c     dispatch options: publish, adopt, tell tops
  *     session.c     the leader's sessions

@@ -8,7 +8,8 @@
  * With a static list of members the danger is that two of them cut the number
  * space differently.  So a member that starts waits until it has heard the
  * same values from all others, or for a while and from enough for a majority:
- * two groups with different values can then never both have started.  One
+ * with quorum majority two groups with different values can then never both have
+ * started.  One
  * that is already ready stays when a newcomer differs, and stops when
  * the other is ready too.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "lanes.h"
 
-/* Further than this behind, what is sent lies behind the peer's window anyway: DESIGN.md's
- * window rule leaves room for three rounds. */
+/* Further than this behind, what is sent lies behind the peer's window anyway: the
+ * window rule (lane.h) leaves room for three rounds. */
 #define FAR_ROUNDS 16
 #define NS_PER_S 1000000000ULL
 #define PACE_NS 10000000ULL

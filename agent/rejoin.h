@@ -2,7 +2,7 @@
 /*
  * From which round on a member may send on an SA whose record it does not have,
  * and how far it may run ahead of what the others know of it.  Pure.
- * DESIGN.md "Restart and rejoin"; selftests/model/rejoin.pml is its proof.
+ * selftests/model/rejoin.pml is a model of it, without lives.
  *
  * Members tell each other up to which round they have heard of each one on each
  * SA they have a record of.  A member enters round r only while

@@ -29,12 +29,19 @@ static __u64 others_digest(const struct esl_conf *c)
 {
 	struct {
 		__be32 mac_mode;
+		/* Whoever gives slots away goes by its own times for when the other has stopped. */
+		__be32 heartbeat_ms;
+		__be32 dead_ms;
+		__be32 quorum;
 		struct {
 			__be32 id;
 			__be32 addr;
 			__be32 port;
 		} member[ESL_MEMBERS_MAX];
-	} d = { .mac_mode = htobe32(c->mac_mode) };
+	} d = { .mac_mode = htobe32(c->mac_mode),
+		.heartbeat_ms = htobe32((__u32)c->heartbeat_ms),
+		.dead_ms = htobe32((__u32)c->dead_ms),
+		.quorum = htobe32(c->quorum) };
 
 	for (size_t i = 0; i < c->member_count; i++) {
 		d.member[i].id = htobe32(c->members[i].id);
@@ -96,7 +103,7 @@ const char *settings_difference(const struct announcement *own, const struct ann
 		if (memcmp(m->mac[role], own->mac[role], ESL_MAC_LEN))
 			return mac[role];
 	}
-	return m->digest != own->digest ? "mac_mode, members or the secret of dispatch" : NULL;
+	return m->digest != own->digest ? "mac_mode, heartbeat_ms, dead_ms, quorum, members or the secret of dispatch" : NULL;
 }
 
 #define FIXED(key, field) { key, offsetof(struct esl_conf, field), sizeof(((struct esl_conf *)0)->field) }

@@ -30,7 +30,7 @@ struct takeover_known {
 	__u64 heard;		/* the highest top that any other member authenticated, 0: none */
 	__u64 refused;		/* the highest floor of any member, 0: none */
 	__u64 rate;		/* numbers a second: the highest seen lately */
-	__u64 unheard_ns;	/* how old the latest announcement of the former owner is */
+	__u64 unheard_ns;	/* for how long numbers may have come unseen: takeover_unheard_ns(), takeover_unseen_ns() */
 	__u32 distance;		/* takeover_distance() before the change */
 	__u32 esp_shift;	/* log2 of the numbers in a row in one slot, or ESL_BY_SPI */
 };
@@ -69,8 +69,8 @@ __u64 takeover_unseen_ns(__u64 unseen_ns, __u64 moved_ns, __u64 silent_ns, __u64
  * For how long others may have accepted numbers of an SA and not told it.  Its top was
  * last told heard_ns ago; of those that owned slots the one that is silent for longest
  * told anything last silent_ns ago (UINT64_MAX: nothing yet), and whoever is alive tells
- * within TAKEOVER_TELL_NS what it accepted, twice.  An SA whose tops nobody had
- * to tell for an hour was not taken elsewhere for an hour.
+ * within TAKEOVER_TELL_NS what it accepted, twice.  So where the owners told
+ * something a moment ago, an SA that was not told for an hour was not used for that hour.
  */
 #define TAKEOVER_TELL_NS 300000000ULL
 __u64 takeover_unheard_ns(__u64 heard_ns, __u64 silent_ns);
@@ -82,13 +82,16 @@ __u64 takeover_unheard_ns(__u64 heard_ns, __u64 silent_ns);
  * the number does not choose the slot, only the rate tells.  UINT64_MAX where
  * the sum has no 64 bits.
  *
- * Members tell each other tops and floors apart: a floor is a guess, and what
- * it refuses must be refused by who takes over next, but a guess on top of a
- * guess, or a rate seen in guesses, would run away.
+ * A floor is a guess, and what it refuses must be refused by who takes over
+ * next, but a guess on top of a guess, or a rate seen in guesses, would run away:
+ * the simulator tells tops and floors apart, the daemon tells the higher of the
+ * two as one number.
  */
 __u64 takeover_floor(const struct takeover_known *k);
 
 /*
+ * Bars are the simulator's only; the daemon has none yet.
+ *
  * A bar: a number per inbound SA that members merge by maximum and tell each
  * other.  Who owns slots accepts nothing above the lowest bar that any member of
  * its view has told, so whatever it accepted lies at or below the bar of each of

@@ -2,7 +2,7 @@
 /*
  * Whose packet is it?  The decision of the XDP program for a frame on the
  * cluster MAC, from the packet and the pinned configuration: no per-SA
- * look-up, no atomic, no clock.  DESIGN: "A packet's way", 1 to 7.  Only while
+ * look-up, no atomic, no clock.  README: "A packet's way".  Only while
  * a change is planned (switch.h), and only where it gives the packet's slot to
  * this member or takes it away, the SA's record is looked up; and at the leader,
  * while there are SAs that not all members have.

@@ -104,8 +104,9 @@ esl_inline __u64 esl_lane_spread(const struct esl_lanes *l)
 
 /*
  * The spread rule.  While a member learns of a later round, for delay_us, the
- * others go on; and half a block, of which four make the least window, must not
- * be used up before a jump is done that takes as long.
+ * others go on; and four delays' numbers must fit.  It says what the peer's window
+ * holds: where half of a member's block is used up before its agent has jumped, the
+ * guard drops what follows, at rates far below the largest that this gives for short delays.
  * rate in packets/s of all members together, at most 2^32; delay_us at most 10^7, not 0.
  */
 #define ESL_US_PER_S 1000000ULL
