@@ -175,12 +175,19 @@ void check_left(struct sim *s, struct member *m, __u32 sa, __u64 seq)
 	n->at = s->now;
 }
 
+/* It lost what it knew since, or before, and ran again only afterwards: the bar that let
+ * the others accept the number was told by the life before. */
+static bool has_forgotten(const struct member *m, __u64 at)
+{
+	return m->lost_at > at || m->anew_at > at;
+}
+
 static bool cannot_know(const struct sim *s, const struct number *n, const struct member *m)
 {
 	for (__u64 left = n->view; left; left &= left - 1) {
 		__u32 i = (__u32)__builtin_ctzll(left);
 
-		if (s->member[i].lost_at > n->at)
+		if (has_forgotten(&s->member[i], n->at))
 			continue;
 		/* What it says needs a moment to be heard. */
 		if (i == m->id ||

@@ -363,6 +363,8 @@ void member_exec(struct sim *s, struct member *m)
 	memset(m->echoed_ns, 0, sizeof(m->echoed_ns));
 	m->running = true;
 	m->started_at = s->now;
+	if (m->anew_at < m->lost_at)
+		m->anew_at = s->now;
 	m->agent.lapsed = true;
 	cluster_start(&m->agent.cluster, &config, rand64(&s->rand) | 1, now);
 	takes_start(m, now);

@@ -121,6 +121,7 @@ struct member {
 	struct clock clock;
 	bool up;			/* the machine */
 	__u64 lost_at, started_at;	/* true time: its state; the agent */
+	__u64 anew_at;			/* its first start after that loss */
 	bool suspended;			/* ... sleeps, with all that is in it */
 	bool running;			/* the agent */
 	bool frozen;
