@@ -54,6 +54,13 @@ void membership_fill(const struct slot_table *s, struct esl_table *t)
 	t->epoch = t->epoch << 16 | (s->stamp.epoch & 0xffff);
 }
 
+__u64 membership_owners(const struct agent *a)
+{
+	const struct plan *p = &a->plan.plan;
+
+	return a->membership.owners | a->membership.active.members | (p->phase == PLAN_NONE ? 0 : p->next.members);
+}
+
 /*
  * Floors first: the program must not take a number of a slot before.  A change
  * that ends otherwise than planned is a take-over, and two tables were before.
@@ -67,7 +74,7 @@ static void put_in_force(struct agent *a, const struct slot_table *table)
 	__u32 gained = takeover_taken(before, had ? 1 + plan_is_switching(a) : 0, table->slot, a->conf.member, &taken);
 
 	if (!table->members)
-		m->owners |= m->active.members | (a->plan.plan.phase == PLAN_NONE ? 0 : a->plan.plan.next.members);
+		m->owners = membership_owners(a);
 	if (table->members >> a->conf.member & 1 || cluster_leader(&m->cluster) == a->conf.member)
 		sadb_promote_begin(a);
 	if (plan_ends_with(a, &table->stamp)) {

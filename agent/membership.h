@@ -63,6 +63,10 @@ void membership_fill(const struct slot_table *s, struct esl_table *t);
  * the run before: its kernel has seen what came then. */
 __u32 membership_distance(const struct agent *a);
 
+/* Who may have taken what slots taken now bring: members of the table in force and of the next one, and
+ * where that is empty of those before. */
+__u64 membership_owners(const struct agent *a);
+
 /* For how long the program has not been allowed to forward; 0: it is, or never was. */
 __u64 membership_silent_ns(const struct agent *a);
 

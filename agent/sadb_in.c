@@ -260,9 +260,8 @@ static __u64 blind_ns(const struct agent *a)
 /* For how long has the most silent of those that owned slots told nothing? */
 static __u64 others_silent_ns(const struct agent *a)
 {
-	__u64 owners = a->membership.owners | a->membership.active.members, silent = 0, now = agent_now();
+	__u64 owners = membership_owners(a), silent = 0, now = agent_now();
 
-	owners |= a->plan.plan.phase == PLAN_NONE ? 0 : a->plan.plan.next.members;
 	for (size_t i = 0; i < a->sync.count; i++) {
 		const struct other *o = &a->sync.others[i];
 

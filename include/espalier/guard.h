@@ -15,8 +15,8 @@
  *
  * Nobody opens, closes or clears a word from outside.  The agent writes first
  * and the initial tags before the record is published, and later only raises
- * bound and first, and writes acked, audit and salt.  Tags are compared by signed distance: right while a word is used
- * once in 2^31 tags, 2^36 packets.
+ * bound and first, and writes acked, audit and salt.  Tags are compared by
+ * signed distance: right while a word is used once in 2^31 tags, 2^36 packets.
  */
 #ifndef ESPALIER_GUARD_H
 #define ESPALIER_GUARD_H

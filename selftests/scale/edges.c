@@ -326,6 +326,11 @@ __u32 membership_distance(const struct agent *a)
 	return takeover_distance(a->membership.active.slot, a->conf.member);
 }
 
+__u64 membership_owners(const struct agent *a)
+{
+	return a->membership.active.members;
+}
+
 __u64 membership_silent_ns(const struct agent *a)
 {
 	(void)a;

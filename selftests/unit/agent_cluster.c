@@ -9,25 +9,6 @@
 
 #define SECOND (1000 * MS)
 
-static struct lab *settled(int count, bool majority, __u64 seed)
-{
-	struct lab *l = lab_new(count, majority, seed);
-
-	lab_boot_all(l);
-	cr_assert_lt(lab_until(l, lab_all_in, 0, 2 * SECOND), 2 * SECOND, "%d members never all in", count);
-	lab_run(l, SECOND / 5);
-	cr_assert(lab_has_leader(l, 0));
-	cr_assert(lab_covered(l, 0));
-	l->uncovered_ns = l->uncovered_since = 0;
-	return l;
-}
-
-static void finished(struct lab *l)
-{
-	cr_expect_eq(l->doubled, 0, "two owners: %s", l->first);
-	lab_free(l);
-}
-
 Test(agent_cluster, election)
 {
 	static const int counts[] = { 1, 2, 3, 5, 8, 64 };
@@ -47,26 +28,26 @@ Test(agent_cluster, election)
 			lab_run(l, SECOND / 2);
 			for (int i = 0; i < counts[n]; i++)
 				cr_expect_leq(l->m[i].began, i == lab_leader(l));
-			finished(l);
+			lab_finished(l);
 		}
 }
 
 Test(agent_cluster, steady)
 {
-	struct lab *l = settled(3, true, 5);
+	struct lab *l = lab_settled(3, true, 5);
 	__u32 publishes = l->m[1].publishes, sent = l->m[1].sent;
 
 	lab_run(l, 10 * SECOND);
 	cr_expect_eq(l->m[1].publishes, publishes);
 	cr_expect_eq(l->uncovered_ns, 0, "%llu us", l->uncovered_ns / 1000);
 	cr_expect_leq(l->m[1].sent - sent, 700);
-	finished(l);
+	lab_finished(l);
 }
 
 /* The leader's heartbeat is there before a member's own is due: to answer it, it wakes up once. */
 Test(agent_cluster, answers)
 {
-	struct lab *l = settled(3, true, 6);
+	struct lab *l = lab_settled(3, true, 6);
 	int member = !lab_leader(l);
 	__u32 woken = l->m[member].woken, sent = l->m[member].sent;
 
@@ -74,21 +55,21 @@ Test(agent_cluster, answers)
 	lab_run(l, 10 * SECOND);
 	cr_expect_geq(l->m[member].sent - sent, 500);
 	cr_expect_leq(l->m[member].woken - woken, 10, "%u", l->m[member].woken - woken);
-	finished(l);
+	lab_finished(l);
 }
 
 /* A leader that ran late is answered at once, not when the others' own are due. */
 Test(agent_cluster, late_leader)
 {
 	for (__u64 phase = 0; phase < 40; phase++) {
-		struct lab *l = settled(3, false, 3);
+		struct lab *l = lab_settled(3, false, 3);
 
 		lab_run(l, phase * MS / 2);
 		l->uncovered_ns = 0;
 		lab_freeze(l, lab_leader(l), 26 * MS);
 		lab_run(l, 200 * MS);
 		cr_expect_lt(l->uncovered_ns, 6 * MS, "phase %llu: %llu us", phase, l->uncovered_ns / 1000);
-		finished(l);
+		lab_finished(l);
 	}
 }
 
@@ -96,7 +77,7 @@ Test(agent_cluster, late_leader)
 static void kill_one(bool majority, bool leader, int count)
 {
 	for (__u64 seed = 1; seed < 40; seed++) {
-		struct lab *l = settled(count, majority, seed);
+		struct lab *l = lab_settled(count, majority, seed);
 		int victim = leader ? lab_leader(l) : 1;
 		__u64 took;
 
@@ -116,7 +97,7 @@ static void kill_one(bool majority, bool leader, int count)
 		cr_expect_lt(took, 200 * MS, "seed %llu: %llu us", seed, took / 1000);
 		lab_run(l, 100 * MS);
 		cr_expect_eq(l->uncovered_ns, 0, "joining cost %llu us", l->uncovered_ns / 1000);
-		finished(l);
+		lab_finished(l);
 	}
 }
 
@@ -146,7 +127,7 @@ Test(agent_cluster, kill_member_none)
 Test(agent_cluster, double_death)
 {
 	for (__u64 seed = 1; seed < 10; seed++) {
-		struct lab *l = settled(5, true, seed);
+		struct lab *l = lab_settled(5, true, seed);
 
 		lab_kill(l, 0);
 		lab_run(l, seed * MS);
@@ -155,14 +136,14 @@ Test(agent_cluster, double_death)
 		cr_expect(lab_covered(l, 0) && lab_has_leader(l, 0));
 		/* The new leader cannot know how long the lease of the other one runs. */
 		cr_expect_lt(l->uncovered_ns, 130 * MS, "%llu us", l->uncovered_ns / 1000);
-		finished(l);
+		lab_finished(l);
 	}
 }
 
 /* from does not reach to, one of which is the leader, id 0. */
 static void one_way(bool majority, int from, int to, int count)
 {
-	struct lab *l = settled(count, majority, 7);
+	struct lab *l = lab_settled(count, majority, 7);
 	int out = from || count == 2 ? from : to;
 
 	lab_cut(l, from, to, true);
@@ -176,7 +157,7 @@ static void one_way(bool majority, int from, int to, int count)
 	lab_cut(l, from, to, false);
 	lab_run(l, 300 * MS);
 	cr_expect(lab_all_in(l, 0) && lab_has_leader(l, 0), "%d -> %d of %d", from, to, count);
-	finished(l);
+	lab_finished(l);
 }
 
 Test(agent_cluster, one_way)
@@ -201,7 +182,7 @@ static void split(struct lab *l, __u64 side, bool cut)
 Test(agent_cluster, split_majority)
 {
 	for (__u64 side = 1; side < 31; side++) {
-		struct lab *l = settled(5, true, side);
+		struct lab *l = lab_settled(5, true, side);
 
 		split(l, side, true);
 		lab_run(l, 400 * MS);
@@ -216,7 +197,7 @@ Test(agent_cluster, split_majority)
 		split(l, side, false);
 		lab_run(l, 400 * MS);
 		cr_expect(lab_all_in(l, 0) && lab_has_leader(l, 0));
-		finished(l);
+		lab_finished(l);
 	}
 }
 
@@ -238,7 +219,7 @@ static bool share_a_slot(const struct lab *l, int i, int k)
 Test(agent_cluster, leases_of_the_other_part)
 {
 	for (__u64 seed = 1; seed < 14; seed++) {
-		struct lab *l = settled(4, false, seed);
+		struct lab *l = lab_settled(4, false, seed);
 		bool met = false;
 
 		lab_run(l, seed * MS);
@@ -261,7 +242,7 @@ Test(agent_cluster, leases_of_the_other_part)
 Test(agent_cluster, split_none)
 {
 	for (__u64 side = 1; side < 15; side++) {
-		struct lab *l = settled(4, false, side);
+		struct lab *l = lab_settled(4, false, side);
 
 		split(l, side, true);
 		lab_run(l, 50 * MS);
@@ -275,7 +256,7 @@ Test(agent_cluster, split_none)
 		cr_expect_lt(l->uncovered_ns, 130 * MS, "%llu us", l->uncovered_ns / 1000);
 		l->doubled = 0;
 		lab_run(l, SECOND);
-		finished(l);
+		lab_finished(l);
 	}
 }
 
@@ -298,20 +279,20 @@ Test(agent_cluster, loss)
 	l->loss = 0;
 	lab_run(l, SECOND);
 	cr_expect(lab_all_in(l, 0) && lab_has_leader(l, 0));
-	finished(l);
+	lab_finished(l);
 }
 
 Test(agent_cluster, freeze)
 {
 	for (int victim = 0; victim < 2; victim++)
 		for (__u64 ms = 10; ms < 1000; ms = ms * 5 / 4 + 1) {
-			struct lab *l = settled(3, true, ms);
+			struct lab *l = lab_settled(3, true, ms);
 
 			lab_freeze(l, victim, ms * MS);
 			lab_run(l, (ms + 400) * MS);
 			cr_expect(lab_all_in(l, 0) && lab_has_leader(l, 0), "%llu ms", ms);
 			cr_expect_lt(l->uncovered_ns, 90 * MS, "%llu ms: %llu us", ms, l->uncovered_ns / 1000);
-			finished(l);
+			lab_finished(l);
 		}
 }
 

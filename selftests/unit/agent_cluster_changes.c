@@ -10,24 +10,6 @@
 
 #define SECOND (1000 * MS)
 
-static struct lab *settled(int count, bool majority, __u64 seed)
-{
-	struct lab *l = lab_new(count, majority, seed);
-
-	lab_boot_all(l);
-	lab_until(l, lab_all_in, 0, 2 * SECOND);
-	lab_run(l, SECOND / 5);
-	cr_assert(lab_all_in(l, 0) && lab_has_leader(l, 0));
-	l->uncovered_ns = l->uncovered_since = 0;
-	return l;
-}
-
-static void finished(struct lab *l)
-{
-	cr_expect_eq(l->doubled, 0, "two owners: %s", l->first);
-	lab_free(l);
-}
-
 static void leave(struct lab *l, int i)
 {
 	l->m[i].local.leaving = true;
@@ -37,7 +19,7 @@ static void leave(struct lab *l, int i)
 Test(agent_cluster_changes, member_leaves)
 {
 	for (int majority = 0; majority < 2; majority++) {
-		struct lab *l = settled(3, majority, 1);
+		struct lab *l = lab_settled(3, majority, 1);
 
 		leave(l, 2);
 		cr_expect_lt(lab_until(l, lab_left, 2, SECOND), 10 * MS);
@@ -47,7 +29,7 @@ Test(agent_cluster_changes, member_leaves)
 		lab_run(l, 300 * MS);
 		cr_expect_eq(l->uncovered_ns, 0, "%llu us", l->uncovered_ns / 1000);
 		cr_expect_eq(l->m[0].ended, 0);
-		finished(l);
+		lab_finished(l);
 	}
 }
 
@@ -55,7 +37,7 @@ Test(agent_cluster_changes, leader_leaves)
 {
 	for (int majority = 0; majority < 2; majority++)
 		for (__u64 seed = 1; seed < 30; seed++) {
-			struct lab *l = settled(3, majority, seed);
+			struct lab *l = lab_settled(3, majority, seed);
 
 			lab_run(l, seed * MS);
 			leave(l, 0);
@@ -65,13 +47,13 @@ Test(agent_cluster_changes, leader_leaves)
 			lab_run(l, 300 * MS);
 			cr_expect(lab_has_leader(l, 0));
 			cr_expect_eq(l->uncovered_ns, 0, "%llu us", l->uncovered_ns / 1000);
-			finished(l);
+			lab_finished(l);
 		}
 }
 
 Test(agent_cluster_changes, last_leaves)
 {
-	struct lab *l = settled(3, false, 4);
+	struct lab *l = lab_settled(3, false, 4);
 
 	for (int i = 0; i < 3; i++)
 		leave(l, i);
@@ -80,7 +62,7 @@ Test(agent_cluster_changes, last_leaves)
 	lab_kill(l, 1);
 	lab_kill(l, 2);
 	cr_expect_lt(lab_until(l, lab_left, 0, SECOND), 200 * MS);
-	finished(l);
+	lab_finished(l);
 }
 
 static bool in_phase(struct lab *l, int phase)
@@ -115,7 +97,7 @@ Test(agent_cluster_changes, phases)
 	/* While they prepare nothing has moved. */
 	cr_expect(!lab_in(l, 3));
 	cr_expect_eq(cluster_why_not_forwarding(&l->m[3].c, lab_clock(l, 3)), SERVE_JOINING);
-	finished(l);
+	lab_finished(l);
 	l = stopped_in(PLAN_SWITCH, 1);
 	cr_expect_eq(l->m[3].plan.phase, PLAN_SWITCH);
 	cr_expect(lab_forwards(l, 3), "it serves what comes from the switch on");
@@ -127,7 +109,7 @@ Test(agent_cluster_changes, phases)
 	cr_expect_lt(lab_until(l, lab_all_in, 0, SECOND), 5 * MS);
 	lab_run(l, 100 * MS);
 	cr_expect_eq(l->uncovered_ns, 0);
-	finished(l);
+	lab_finished(l);
 }
 
 /* Its clock leaps: it forgets what it prepared, and is heard again before it counts as dead. */
@@ -146,7 +128,7 @@ Test(agent_cluster_changes, resigned_on_the_way)
 		lab_poke(l, 2);
 		lab_run(l, 300 * MS);
 		cr_expect(lab_all_in(l, 0), "phase %d: by a plan of its own", phase);
-		finished(l);
+		lab_finished(l);
 	}
 }
 
@@ -170,7 +152,7 @@ Test(agent_cluster_changes, joiner_resigned_on_the_way)
 		lab_poke(l, 2);
 		lab_run(l, 300 * MS);
 		cr_expect(lab_all_in(l, 0), "%d: by a plan of its own", unheard);
-		finished(l);
+		lab_finished(l);
 	}
 }
 
@@ -196,14 +178,14 @@ Test(agent_cluster_changes, death_on_the_way)
 			cr_expect(lab_all_in(l, 0) && lab_covered(l, 0), "phase %d victim %d", phase, victim);
 			cr_expect_lt(l->uncovered_ns, 75 * MS, "phase %d victim %d: %llu us", phase, victim,
 				     l->uncovered_ns / 1000);
-			finished(l);
+			lab_finished(l);
 		}
 }
 
 Test(agent_cluster_changes, link_lost)
 {
 	for (int victim = 0; victim < 2; victim++) {
-		struct lab *l = settled(3, true, 9);
+		struct lab *l = lab_settled(3, true, 9);
 
 		l->m[victim].local.ready = false;
 		lab_poke(l, victim);
@@ -215,13 +197,13 @@ Test(agent_cluster_changes, link_lost)
 		l->m[victim].local.ready = true;
 		lab_poke(l, victim);
 		cr_expect_lt(lab_until(l, lab_all_in, 0, SECOND), 10 * MS);
-		finished(l);
+		lab_finished(l);
 	}
 }
 
 Test(agent_cluster_changes, promise)
 {
-	struct lab *l = settled(3, true, 2);
+	struct lab *l = lab_settled(3, true, 2);
 	struct cluster_actions a;
 	struct heartbeat h;
 	struct cluster *c = &l->m[1].c;
@@ -272,12 +254,12 @@ Test(agent_cluster_changes, mute_at_start)
 	lab_boot(l, 1);
 	cr_expect_geq(lab_until(l, has_given_vote, 1, SECOND), 59 * MS, "it may have promised otherwise");
 	cr_expect(has_given_vote(l, 1) || l->m[1].c.leader == 0);
-	finished(l);
+	lab_finished(l);
 }
 
 Test(agent_cluster_changes, frozen_sends_nothing_stale)
 {
-	struct lab *l = settled(3, true, 8);
+	struct lab *l = lab_settled(3, true, 8);
 	struct cluster_actions a;
 	struct heartbeat h;
 	struct cluster *c = &l->m[0].c;
@@ -295,7 +277,7 @@ Test(agent_cluster_changes, frozen_sends_nothing_stale)
 
 Test(agent_cluster_changes, id_taken)
 {
-	struct lab *l = settled(3, true, 3);
+	struct lab *l = lab_settled(3, true, 3);
 	const struct cluster *second;
 
 	/* The place behind the last is a second machine with member 1's id. */
@@ -314,7 +296,7 @@ Test(agent_cluster_changes, id_taken)
 	lab_kill(l, 1);
 	lab_run(l, 500 * MS);
 	cr_expect(lab_in(l, 3));
-	finished(l);
+	lab_finished(l);
 }
 
 Test(agent_cluster_changes, both_new_with_one_id)
@@ -327,7 +309,7 @@ Test(agent_cluster_changes, both_new_with_one_id)
 	lab_run(l, SECOND);
 	cr_expect(lab_in(l, 0) && lab_in(l, 2));
 	cr_expect_eq(lab_in(l, 1) + lab_in(l, 3), 1);
-	finished(l);
+	lab_finished(l);
 }
 
 /* Which reasons were seen, over lives with every kind of trouble. */

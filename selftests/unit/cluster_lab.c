@@ -415,3 +415,22 @@ bool lab_left(struct lab *l, int i)
 {
 	return cluster_left(&l->m[i].c);
 }
+
+struct lab *lab_settled(int count, bool majority, __u64 seed)
+{
+	struct lab *l = lab_new(count, majority, seed);
+
+	lab_boot_all(l);
+	cr_assert_lt(lab_until(l, lab_all_in, 0, 2000 * MS), 2000 * MS, "%d members never all in", count);
+	lab_run(l, 200 * MS);
+	cr_assert(lab_has_leader(l, 0));
+	cr_assert(lab_covered(l, 0));
+	l->uncovered_ns = l->uncovered_since = 0;
+	return l;
+}
+
+void lab_finished(struct lab *l)
+{
+	cr_expect_eq(l->doubled, 0, "two owners: %s", l->first);
+	lab_free(l);
+}

@@ -63,6 +63,10 @@ struct lab *lab_new(int count, bool majority, __u64 seed);
 void lab_free(struct lab *l);
 void lab_boot(struct lab *l, int i);
 void lab_boot_all(struct lab *l);
+/* All are started, in, and led by one. */
+struct lab *lab_settled(int count, bool majority, __u64 seed);
+/* No slot has had two owners; the lab is freed. */
+void lab_finished(struct lab *l);
 /* As by SIGKILL: the kernel goes on until the last deadline. */
 void lab_kill(struct lab *l, int i);
 void lab_freeze(struct lab *l, int i, __u64 for_ns);
