@@ -176,10 +176,11 @@ void check_left(struct sim *s, struct member *m, __u32 sa, __u64 seq)
 }
 
 /* It lost what it knew since, or before, and ran again only afterwards: the bar that let
- * the others accept the number was told by the life before. */
+ * the others accept the number was told by the life before.  Or a second machine had its id
+ * then, which is gone: it was that one that was told. */
 static bool has_forgotten(const struct member *m, __u64 at)
 {
-	return m->lost_at > at || m->anew_at > at;
+	return m->lost_at > at || m->anew_at > at || (at >= m->second_from && at < m->second_to);
 }
 
 static bool cannot_know(const struct sim *s, const struct number *n, const struct member *m)

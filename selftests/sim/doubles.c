@@ -14,6 +14,7 @@ void member_double(struct sim *s, struct member *m)
 	m->first_kernel = m->kernel;
 	m->first_agent = m->agent;
 	m->first_started_at = m->started_at;
+	m->second_from = s->now;
 	trace(s, m->id, "a second machine has its id");
 	member_wipe(s, m);
 	member_exec(s, m);
@@ -26,6 +27,7 @@ void member_undouble(struct sim *s, struct member *m)
 	trace(s, m->id, m->thaws ? "the first machine is back, thawed" : "the first machine is back");
 	if (m->running)
 		member_kill(s, m);
+	m->second_to = s->now;
 	m->kernel = m->first_kernel;
 	m->doubled = m->suspended = false;
 	m->up = true;

@@ -142,6 +142,7 @@ struct member {
 	struct kernel first_kernel;
 	struct agent first_agent;
 	__u64 first_started_at;
+	__u64 second_from, second_to;	/* true time: the last second machine */
 	__u32 inbox[INBOX_MAX];
 	__u32 inbox_next, inbox_count;
 	/* for the checker, local */
