@@ -56,4 +56,7 @@ void judge(const char *world, const char *what, double is, double most, const ch
 /* held.c */
 void held_rows(void);
 
+/* floors.c */
+void floors_rows(void);
+
 #endif

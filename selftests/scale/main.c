@@ -315,6 +315,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(worlds) / sizeof(worlds[0]); i++)
 		look_at(&worlds[i]);
 	held_rows();
+	floors_rows();
 	printf("scale: %d passed, %d failed\n", good, bad);
 	return bad != 0;
 }
