@@ -12,12 +12,16 @@
 
 #define RATE_FRESH_NS (500 * NS_PER_MS)	/* an SA without packets for so long is idle */
 
+/* What this member authenticated, or another one may have in slots that it took over. */
+static __u64 own_top(const struct sa *sa)
+{
+	return sa->kernel.seq > sa->floor ? sa->kernel.seq : sa->floor;
+}
+
 /* The highest number that any member may have authenticated, as far as is known here. */
 static __u64 known_top(const struct sa *sa)
 {
-	__u64 top = sa->kernel.seq > sa->floor ? sa->kernel.seq : sa->floor;
-
-	return top > sa->heard_top ? top : sa->heard_top;
+	return own_top(sa) > sa->heard_top ? own_top(sa) : sa->heard_top;
 }
 
 static __u64 known_rate(const struct sa *sa, __u64 now)
@@ -74,7 +78,7 @@ bool sadb_below_numbers(struct agent *a)
 
 	for (size_t i = 0; i < db->count && below; i++)
 		below = db->all[i]->outbound || !db->all[i]->switch_at ||
-			db->all[i]->kernel.seq < db->all[i]->switch_at;
+			own_top(db->all[i]) < db->all[i]->switch_at;
 	return below;
 }
 
@@ -85,8 +89,8 @@ void sadb_tell_beyond(struct agent *a)
 
 	m = (struct announcement){ .kind = ESL_WIRE_ACTIVE };
 	for (size_t i = 0; i < db->count && m.count < ESL_WIRE_ENTRIES_MAX; i++)
-		if (!db->all[i]->outbound && db->all[i]->switch_at && db->all[i]->kernel.seq >= db->all[i]->switch_at)
-			m.tops[m.count++] = (struct announced_top){ db->all[i]->key, db->all[i]->kernel.seq };
+		if (!db->all[i]->outbound && db->all[i]->switch_at && own_top(db->all[i]) >= db->all[i]->switch_at)
+			m.tops[m.count++] = (struct announced_top){ db->all[i]->key, own_top(db->all[i]) };
 	if (m.count)
 		sync_send(a, &m);
 }

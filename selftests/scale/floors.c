@@ -60,6 +60,18 @@ static void tell(struct agent *a)
 	clock_ns += SILENT_MS * MS;
 }
 
+/* A planned change follows: its number is to be above the floors, too. */
+static void keep_to(struct agent *a, const char *name)
+{
+	struct announced_top n = { edges_key(0, false), inbound(a, 0)->floor };
+
+	sadb_take_number(a, &n);
+	judge(name, "keeps to one at a floor", sadb_below_numbers(a), 0, "numbers");
+	n.top++;
+	sadb_take_number(a, &n);
+	judge(name, "not to the one above it", !sadb_below_numbers(a), 0, "numbers");
+}
+
 static void row(const struct floors_row *r)
 {
 	struct takeover_slots taken = {};
@@ -98,6 +110,7 @@ static void row(const struct floors_row *r)
 	judge(r->name, "with a floor", touched, r->touches_all ? PAIRS : PAIRS - 1, "SAs");
 	judge(r->name, "least it lacks", (double)(TOP + r->least) - (double)least, 0, "numbers");
 	judge(r->name, "above what was told", (double)most - TOP, (double)r->most, "numbers");
+	keep_to(&a, r->name);
 	sadb_stop(&a);
 	probe_stop(&a);
 	sd_event_unref(a.event);

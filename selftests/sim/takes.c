@@ -384,9 +384,11 @@ static void drained(struct sim *s, struct member *m, const struct plan *plan, __
 {
 	struct agent *own = &m->agent;
 
-	for (int i = 0; i < KERNEL_SAS; i++)
-		own->too_low |=
-			m->kernel.sa[i].from && m->kernel.sa[i].window.top >= m->kernel.sa[i].from;
+	for (int i = 0; i < KERNEL_SAS; i++) {
+		const struct kernel_sa *k = &m->kernel.sa[i];
+
+		own->too_low |= k->from && (k->window.top >= k->from || takeover_highest(&k->floors) >= k->from);
+	}
 	if (own->too_low && cluster_leader(&own->cluster) == m->id) {
 		choose(s, m, &plan->next.stamp);
 		prepare(m, plan, now);
