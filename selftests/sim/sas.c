@@ -144,7 +144,8 @@ static __u32 newest(const struct member *m)
 }
 
 /* Whoever is not in the view may have accepted numbers of slots owned here, in
- * a view of its own. */
+ * a view of its own; and so may those that were with it there, up to a bar that was never
+ * told here. */
 static void heard_stranger(struct member *m, const struct tidings *t, __u64 now)
 {
 	static const struct takeover_slots all = { .word = { ~0ULL, ~0ULL, ~0ULL, ~0ULL } };
@@ -153,9 +154,12 @@ static void heard_stranger(struct member *m, const struct tidings *t, __u64 now)
 		struct kernel_sa *k =
 			t->part[i].sa ? kernel_sa(&m->kernel, t->part[i].sa - 1) : NULL;
 
-		if (!k || !t->part[i].own)
+		const struct agent_sa *a = k ? agent_sa(m, t->part[i].sa - 1) : NULL;
+		__u64 floor = a && t->part[i].bar > a->bar ? t->part[i].bar : t->part[i].own;
+
+		if (!k || !floor)
 			continue;
-		takeover_raise(&k->floors, &all, t->part[i].own);
+		takeover_raise(&k->floors, &all, floor);
 		k->floored = true;
 		m->agent.floors_ns = now;
 	}
