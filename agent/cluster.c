@@ -127,6 +127,9 @@ static void note(struct cluster *c, const struct heartbeat *h, __u64 now)
 	p->heard_ns = now;
 	if (e->boot == (__u32)c->boot && e->sent_ns <= c->sent_ns && e->sent_ns > p->echoed_ns)
 		p->echoed_ns = e->sent_ns;
+	if ((e->boot == (__u32)c->boot || e->boot == HEARD_ONLY(c->boot)) && e->sent_ns <= c->sent_ns &&
+	    e->sent_ns > p->reached_ns)
+		p->reached_ns = e->sent_ns;
 	p->term = h->term;
 	p->vote = h->vote;
 	p->held = h->held;
@@ -215,6 +218,8 @@ static void fill_echoes(const struct cluster *c, __u64 now, struct heartbeat *re
 		if (leads ? p->proved_ns && lease_alive(c, id, now) : lease_hears(c, id, now))
 			ret->echo[id] = (struct echo){ .sent_ns = leads ? p->proved_sent_ns : p->sent_ns,
 						       .boot = (__u32)p->boot };
+		else if (!c->config.majority && lease_hears(c, id, now))
+			ret->echo[id] = (struct echo){ .sent_ns = p->sent_ns, .boot = HEARD_ONLY(p->boot) };
 	}
 }
 

@@ -40,7 +40,8 @@
  * one never saw, while leases of their former leader still run.  So who comes to a
  * leader after it was elected gets no slots before dead_ns have passed: what others
  * hold by that leader has ended then.  Between members that voted together nothing
- * waits.
+ * waits.  Where they do not meet, but members of both views hear each other, the view of
+ * the earlier term is left by those, and given up by its leader when it hears that.
  *
  * Resigning.  A member that starts, was frozen, lost its link or is stopped holds
  * no table, says so, and is in the view again only by a table that came together
@@ -140,6 +141,7 @@ struct cluster_peer {
 	__u64 sent_ns;		/* of the newest heartbeat, its clock */
 	__u64 heard_ns;		/* when that came; 0: never */
 	__u64 echoed_ns;	/* own send time of the newest own heartbeat that it echoed */
+	__u64 reached_ns;	/* or of which it said at least that it came */
 	__u64 proved_ns;	/* when the newest came that echoed one of the last dead_ns / 2 */
 	__u64 proved_sent_ns;	/* and its send time, its clock */
 	__u64 came_ns;		/* since when it supports this member in its term; 0: it does not */
@@ -185,6 +187,7 @@ struct cluster {
 	__u64 stand_ns;			/* since it could stand: when it will; 0: it could not */
 	__u64 backoff_ns;		/* it stood in vain and leaves others the turn until then */
 	__u64 rival_ns;			/* another leader is heard since then; 0: none */
+	__u64 outranked_ns;		/* members of a view of a later term are, both ways; 0: none */
 
 	/* Lease. */
 	__u64 lease_ns;			/* until when the leader confirmed it; 0: not at all */

@@ -11,12 +11,16 @@
 	for (__u32 id = 0; id < ESL_MEMBERS_MAX; id++)                  \
 		if ((c)->config.members >> id & 1 && id != (c)->config.id)
 
+/* A leader's echo to a member that does not follow it, and gets no lease by it: no boot of anybody's. */
+#define HEARD_ONLY(boot) (~(__u32)(boot))
+
 /* lease.c */
 
 /* Was peer id heard within dead_ns? */
 bool lease_hears(const struct cluster *c, __u32 id, __u64 now);
-/* And did it hear this member within that time? */
+/* And did it hear this member within that time? Of a leader that is not followed: lease_meets(). */
 bool lease_round_trip(const struct cluster *c, __u32 id, __u64 now);
+bool lease_meets(const struct cluster *c, __u32 id, __u64 now);
 /* Has id promised itself to this member in its present term? */
 bool lease_supports(const struct cluster *c, __u32 id);
 /* What a heartbeat just taken into its peer says of its support. */

@@ -87,11 +87,28 @@ static bool is_senior(const struct cluster *c, const struct heartbeat *h)
 	return h->term != c->term ? h->term > c->term : h->sender < c->config.id;
 }
 
+/*
+ * The latest term by which somebody forwards who hears this member, and whom it
+ * hears; 0: none.  A majority has one view anyway.
+ */
+static __u64 senior_term(const struct cluster *c, __u64 now)
+{
+	__u64 term = 0;
+
+	FOR_EACH_PEER(c, id) {
+		const struct cluster_peer *p = &c->peer[id];
+
+		if (!c->config.majority && p->leader != ESL_NO_MEMBER && p->term > term && lease_meets(c, id, now))
+			term = p->term;
+	}
+	return term;
+}
+
 static bool may_follow(const struct cluster *c, const struct heartbeat *h, __u64 now)
 {
 	if (c->leader == h->sender && c->term == h->term)
 		return true;
-	if (h->term < c->table.stamp.term)
+	if (h->term < c->table.stamp.term || h->term < senior_term(c, now))
 		return false;
 	if (c->role == ROLE_LEADER)
 		return is_senior(c, h);
@@ -351,6 +368,28 @@ static void step_follower(struct cluster *c, __u64 now)
 		stand(c, now);
 }
 
+/*
+ * Where two leaders do not hear each other, but members between them do: who is in the
+ * view of the earlier term leaves it for one that it reaches, or for none.  The leader
+ * of that view is the sooner, before whoever left it can have slots elsewhere.
+ */
+static void leave_junior(struct cluster *c, __u64 now)
+{
+	__u64 patience = c->role == ROLE_LEADER ? c->config.dead_ns / 2 : c->config.dead_ns;
+
+	if (c->leader == ESL_NO_MEMBER || senior_term(c, now) <= c->term) {
+		c->outranked_ns = 0;
+		return;
+	}
+	if (!c->outranked_ns)
+		c->outranked_ns = now;
+	if (now - c->outranked_ns < patience)
+		return;
+	c->outranked_ns = 0;
+	election_reset(c);
+	lease_resign(c, now);
+}
+
 void election_step(struct cluster *c, __u64 now)
 {
 	if (c->promised != ESL_NO_MEMBER && now >= c->promise_ns && now >= c->deaf_ns) {
@@ -358,6 +397,7 @@ void election_step(struct cluster *c, __u64 now)
 			election_reset(c);
 		release_promise(c);
 	}
+	leave_junior(c, now);
 	if (c->role == ROLE_LEADER)
 		step_leader(c, now);
 	/* What began may be over at once: a lone member stands and wins. */

@@ -50,7 +50,7 @@ struct vote {
 
 struct echo {
 	__u64 sent_ns;		/* 0: none */
-	__u32 boot;		/* lower half */
+	__u32 boot;		/* lower half, or that with all bits the other way: see struct esl_hb_echo */
 };
 
 struct heartbeat {

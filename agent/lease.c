@@ -16,6 +16,13 @@ bool lease_round_trip(const struct cluster *c, __u32 id, __u64 now)
 	return lease_hears(c, id, now) && p->echoed_ns && now - p->echoed_ns < c->config.dead_ns;
 }
 
+bool lease_meets(const struct cluster *c, __u32 id, __u64 now)
+{
+	const struct cluster_peer *p = &c->peer[id];
+
+	return lease_hears(c, id, now) && p->reached_ns && now - p->reached_ns < c->config.dead_ns;
+}
+
 bool lease_supports(const struct cluster *c, __u32 id)
 {
 	const struct cluster_peer *p = &c->peer[id];

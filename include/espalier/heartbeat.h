@@ -85,7 +85,7 @@ struct esl_hb_plan {
 /* The newest heartbeat of a member that counts for the sender: see agent/cluster.h. */
 struct esl_hb_echo {
 	__u64 sent_ns;		/* of that member's clock */
-	__u32 boot;		/* lower half */
+	__u32 boot;		/* lower half; of a leader, all bits the other way: heard only, no lease comes of it */
 	__u8 id;
 } __attribute__((packed));
 

@@ -239,6 +239,53 @@ Test(agent_cluster, leases_of_the_other_part)
 	}
 }
 
+struct chain_row {
+	const char *name;
+	int count;
+	__u64 part;	/* the other ones are the second part */
+	int from, to;	/* hear each other again, of different parts */
+};
+
+/*
+ * Two parts meet in two members only, and their leaders do not hear each other: those two, and
+ * whoever else hears one of the other view, are in one view, or forward nothing.
+ */
+Test(agent_cluster, parts_meet_but_not_their_leaders)
+{
+	static const struct chain_row rows[] = {
+		{ "a member between two leaders", 3, 1 << 0 | 1 << 1, 1, 2 },
+		{ "a leader and a member", 4, 1 << 0 | 1 << 1, 1, 2 },
+		{ "two members", 4, 1 << 0 | 1 << 1, 1, 3 },
+	};
+
+	for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++)
+		for (__u64 seed = 1; seed < 20; seed++) {
+			const struct chain_row *r = &rows[n];
+			struct lab *l = lab_settled(r->count, false, seed);
+
+			lab_run(l, seed * MS);
+			split(l, r->part, true);
+			lab_run(l, 400 * MS);
+			lab_cut(l, r->from, r->to, false);
+			lab_cut(l, r->to, r->from, false);
+			lab_run(l, 250 * MS);
+			for (int ms = 0; ms < 300; ms++) {
+				lab_run(l, MS);
+				for (int i = 0; i < r->count; i++)
+					for (int k = 0; k < r->count; k++)
+						cr_expect(l->cut[i][k] || !share_a_slot(l, i, k),
+							  "%s, seed %llu: %d and %d", r->name, seed, i, k);
+			}
+			cr_expect(lab_covered(l, 0), "%s, seed %llu", r->name, seed);
+			split(l, r->part, false);
+			lab_run(l, 500 * MS);
+			cr_expect(lab_all_in(l, 0) && lab_has_leader(l, 0), "%s, seed %llu", r->name, seed);
+			l->doubled = 0;
+			lab_run(l, SECOND);
+			lab_finished(l);
+		}
+}
+
 Test(agent_cluster, split_none)
 {
 	for (__u64 side = 1; side < 15; side++) {
