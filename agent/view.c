@@ -125,10 +125,12 @@ static void take_over(struct cluster *c, __u64 now)
 		return;
 	FOR_EACH_PEER(c, id) {
 		bool supports = lease_supports(c, id) && lease_hears(c, id, now);
+		/* It keeps slots of that very table, as one that came late, too: it forwards by it. */
+		bool holds = !stamp_compare(&c->peer[id].held, &c->known.stamp);
 
 		if (is_awaited(c, id, now) && now - c->led_ns < c->config.dead_ns)
 			return;
-		if (supports && c->peer[id].ready && !lease_is_late(c, id, now))
+		if (supports && c->peer[id].ready && (holds || !lease_is_late(c, id, now)))
 			members |= BIT(id);
 		all &= supports;
 	}

@@ -51,6 +51,26 @@ Test(agent_cluster_changes, leader_leaves)
 		}
 }
 
+/* Whoever is elected then takes no slots from the other one, which still forwards. */
+Test(agent_cluster_changes, leader_and_another_leave)
+{
+	for (int majority = 0; majority < 2; majority++)
+		for (int count = 3; count < 6; count++)
+			for (__u64 after = 0; after < 40; after++) {
+				struct lab *l = lab_settled(count, majority, after + 1);
+
+				l->delay = MS / 20;
+				l->jitter = 0;
+				lab_run(l, after * MS);
+				leave(l, 0);
+				lab_run(l, after * MS / 8 + 1);
+				leave(l, count - 1);
+				lab_run(l, 400 * MS);
+				cr_expect(lab_left(l, 0) && lab_left(l, count - 1), "%d members, %llu", count, after);
+				lab_finished(l);
+			}
+}
+
 Test(agent_cluster_changes, last_leaves)
 {
 	struct lab *l = lab_settled(3, false, 4);
