@@ -107,7 +107,8 @@ struct sync {
 	struct sockaddr_in group;
 	struct seal *seal;
 	struct channel *channel;
-	bool cut;			/* it does not reach a member that lives */
+	bool unheard;			/* it brings nothing of a member that lives, */
+	bool cut;			/* here or there: it does not reach a member that lives */
 	struct announcement own;	/* who this member is, and how it is set up */
 	__u64 sent;
 	__u64 counts[WIRE_REFUSAL_COUNT];

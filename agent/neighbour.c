@@ -27,6 +27,7 @@
 #define ANNOUNCE_TIMES 3
 #define ANNOUNCE_NS (100 * NS_PER_MS)
 #define FRAME_MAX 2048
+#define AT_ONCE 16		/* frames of anybody: a heartbeat may be due */
 #define ICMP_TYPE (ESL_ETH_LEN + sizeof(struct esl_ipv6))
 
 /* The sockets of one side. */
@@ -78,7 +79,7 @@ static int on_arp(sd_event_source *source, int fd, uint32_t revents, void *data)
 	struct arp_frame f;
 
 	(void)source, (void)revents;
-	for (;;) {
+	for (int i = 0; i < AT_ONCE; i++) {
 		ssize_t n = recv(fd, &f, sizeof(f), MSG_DONTWAIT | MSG_TRUNC);
 
 		if (n < 0)
@@ -89,6 +90,7 @@ static int on_arp(sd_event_source *source, int fd, uint32_t revents, void *data)
 			continue;
 		send_frame(s, fd, &f, sizeof(f));
 	}
+	return 0;
 }
 
 static int on_solicitation(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -98,7 +100,7 @@ static int on_solicitation(sd_event_source *source, int fd, uint32_t revents, vo
 	struct nd_frame answer;
 
 	(void)source, (void)revents;
-	for (;;) {
+	for (int i = 0; i < AT_ONCE; i++) {
 		ssize_t n = recv(fd, frame, sizeof(frame), MSG_DONTWAIT);
 
 		if (n < 0)
@@ -106,6 +108,7 @@ static int on_solicitation(sd_event_source *source, int fd, uint32_t revents, vo
 		if (may_answer(s) && frame_answer(port_of(s), frame, (size_t)n, &answer))
 			send_frame(s, fd, &answer, sizeof(answer));
 	}
+	return 0;
 }
 
 static int on_announce(sd_event_source *source, uint64_t usec, void *data)

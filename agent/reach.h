@@ -26,7 +26,8 @@ struct reach {
 	__u64 beat;			/* counter of the newest heartbeat, */
 	__u64 beat_ns;			/* and when the sync network brought one that was the newest */
 	__u64 heard_ns;			/* when anything new came */
-	bool deaf;			/* it said last that the group does not bring it somebody */
+	bool deaf;			/* it said last that the group does not bring it somebody, */
+	bool cut;			/* or that the whole sync network does not */
 };
 
 /*
@@ -54,6 +55,7 @@ static inline void reach_note(struct reach *r, enum reach_way way, const struct 
 	r->heard_ns = now;
 	/* Before minor 1 nobody listened to a group. */
 	r->deaf = !h->minor || h->flags & ESL_SEAL_DEAF;
+	r->cut = h->flags & ESL_SEAL_CUT;
 }
 
 static inline bool reach_is_fresh(__u64 at_ns, __u64 now, __u64 span_ns)

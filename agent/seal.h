@@ -21,7 +21,7 @@ int seal_start(struct seal **ret, __u32 id, __u64 boot, __u64 members);
 /* Wipes the keys. */
 void seal_stop(struct seal *s);
 
-/* Flags of all datagrams from now on: ESL_SEAL_DEAF. */
+/* Flags of all datagrams from now on: ESL_SEAL_DEAF, ESL_SEAL_CUT. */
 void seal_say(struct seal *s, __u32 flags);
 
 /*

@@ -27,7 +27,7 @@ void sync_cast(struct agent *a, enum esl_seal_type type, const void *payload, si
 	__u8 buf[ESL_SEAL_MAX];
 	ssize_t n;
 
-	seal_say(s->seal, cast_is_deaf(a) ? ESL_SEAL_DEAF : 0);
+	seal_say(s->seal, (cast_is_deaf(a) ? ESL_SEAL_DEAF : 0) | (s->unheard ? ESL_SEAL_CUT : 0));
 	n = seal_put(s->seal, type, payload, size, buf);
 	if (n < 0)
 		return;
@@ -255,8 +255,16 @@ void sync_look(struct agent *a)
 	bool cut = false;
 
 	secure_look(a);
-	for (size_t i = 0; i < s->count; i++)
-		cut |= join_is_fresh(&s->heard[i], now) && now - reach_network_ns(&s->others[i].reach) > CUT_NS;
+	s->unheard = false;
+	for (size_t i = 0; i < s->count; i++) {
+		const struct reach *r = &s->others[i].reach;
+
+		if (!join_is_fresh(&s->heard[i], now))
+			continue;
+		s->unheard |= now - reach_network_ns(r) > CUT_NS;
+		cut |= r->cut;
+	}
+	cut |= s->unheard;
 	if (cut != s->cut)
 		say(LOG_WARNING, cut ? "the sync network does not reach a member that lives: announcements go over the segments too" :
 				       "the sync network reaches all members that live");

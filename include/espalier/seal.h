@@ -49,6 +49,8 @@ struct esl_seal_header {
 
 /* The sender hears a member, but not by the group of the sync network: it needs copies of its own. */
 #define ESL_SEAL_DEAF 1U
+/* The sync network brings the sender nothing of a member that lives: it is to be told over the segments too. */
+#define ESL_SEAL_CUT 2U
 
 enum esl_seal_type {
 	ESL_SEAL_ANNOUNCEMENT,	/* wire.h */

@@ -44,7 +44,7 @@ static const struct {
 	struct sealed_header h;
 	bool is_new;
 	__u64 group_ns, network_ns, beat_ns, heard_ns;
-	bool deaf;
+	bool deaf, cut;
 } notes[] = {
 	{ "a heartbeat by the group", REACH_GROUP, { 1, ESL_SEAL_HEARTBEAT, 7, 10, 1, 0, 1 }, true, 1, 1, 1, 1, false },
 	{ "its copy by a segment", REACH_SEGMENT, { 1, ESL_SEAL_HEARTBEAT, 7, 10, 1, 0, 1 }, false, 1, 1, 1, 1, false },
@@ -56,9 +56,11 @@ static const struct {
 	{ "and once more", REACH_ADDRESS, { 1, ESL_SEAL_HEARTBEAT, 7, 10, 1, 0, 1 }, false, 5, 7, 5, 4, false },
 	{ "who does not hear the group", REACH_ADDRESS, { 1, ESL_SEAL_HEARTBEAT, 7, 13, 1, ESL_SEAL_DEAF, 1 }, true, 5, 9, 9, 9, true },
 	{ "a copy cannot take that back", REACH_GROUP, { 1, ESL_SEAL_HEARTBEAT, 7, 13, 1, 0, 1 }, false, 10, 10, 10, 9, true },
-	{ "who hears it again", REACH_GROUP, { 1, ESL_SEAL_HEARTBEAT, 7, 14, 1, 0, 1 }, true, 11, 11, 11, 11, false },
-	{ "a build that knows no group", REACH_ADDRESS, { 1, ESL_SEAL_HEARTBEAT, 7, 15, 1, 0, 0 }, true, 11, 12, 12, 12, true },
-	{ "another boot", REACH_ADDRESS, { 1, ESL_SEAL_HEARTBEAT, 8, 1, 1, 0, 1 }, true, 0, 13, 13, 13, false },
+	{ "whom the network brings nothing", REACH_SEGMENT, { 1, ESL_SEAL_HEARTBEAT, 7, 14, 1, ESL_SEAL_CUT, 1 }, true, 10, 10, 10, 11, false, true },
+	{ "a copy cannot take that back either", REACH_GROUP, { 1, ESL_SEAL_HEARTBEAT, 7, 14, 1, 0, 1 }, false, 12, 12, 12, 11, false, true },
+	{ "who hears it again", REACH_GROUP, { 1, ESL_SEAL_HEARTBEAT, 7, 15, 1, 0, 1 }, true, 13, 13, 13, 13, false },
+	{ "a build that knows no group", REACH_ADDRESS, { 1, ESL_SEAL_HEARTBEAT, 7, 16, 1, 0, 0 }, true, 13, 14, 14, 14, true },
+	{ "another boot", REACH_ADDRESS, { 1, ESL_SEAL_HEARTBEAT, 8, 1, 1, 0, 1 }, true, 0, 15, 15, 15, false },
 };
 
 Test(agent_reach, notes)
@@ -72,5 +74,6 @@ Test(agent_reach, notes)
 		cr_expect_eq(r.beat_ns, notes[i].beat_ns, "%s: beat %llu", notes[i].name, r.beat_ns);
 		cr_expect_eq(r.heard_ns, notes[i].heard_ns, "%s: heard", notes[i].name);
 		cr_expect_eq(r.deaf, notes[i].deaf, "%s: deaf", notes[i].name);
+		cr_expect_eq(r.cut, notes[i].cut, "%s: cut", notes[i].name);
 	}
 }
