@@ -43,6 +43,10 @@
  * waits.  Where they do not meet, but members of both views hear each other, the view of
  * the earlier term is left by those, and given up by its leader when it hears that.
  *
+ * Blind.  Whose NICs receive nothing, but send, hears nobody and would lead a view of its
+ * own, which those that do not know that would follow.  It would forward nothing either:
+ * with quorum none it neither stands nor leads until a frame comes.
+ *
  * Resigning.  A member that starts, was frozen, lost its link or is stopped holds
  * no table, says so, and is in the view again only by a table that came together
  * with an echo of what it sent since then.
@@ -63,6 +67,7 @@
 	X(LEAVING, "leaving", "it leaves the cluster")                                           \
 	X(FOLLOWING, "following", "another member leads")                                        \
 	X(UNHEARD, "unheard", "it hears a leader that does not hear it")                         \
+	X(BLIND, "blind", "nothing comes to it any more, neither of members nor packets")        \
 	X(PROMISED, "promised", "it has promised to wait for another member")                    \
 	X(DEFERRING, "deferring", "a member that is preferred is there")                         \
 	X(NO_QUORUM, "no_quorum", "too few members are heard")                                   \
@@ -114,6 +119,7 @@ struct cluster_local {
 	bool ready;		/* programs, guard, rules, link, SAs: it could forward */
 	bool leaving;		/* asked to give its slots away */
 	bool taken;		/* a member says that another holder of this id is alive, and hears that one */
+	bool blind;		/* no frame has come since members were last heard */
 	__u16 load;		/* in 1/1000 of what it can do; 0: not measured */
 	struct stamp held;	/* the table that the edges have in force */
 	/* The phase that the edges have done of the plan with this epoch. */

@@ -192,6 +192,16 @@ static bool is_new(const struct cluster *c, __u64 now)
 	return false;
 }
 
+static bool is_blind(const struct cluster *c, __u64 now)
+{
+	if (!c->local.blind || c->config.majority)
+		return false;
+	FOR_EACH_PEER(c, id)
+		if (lease_hears(c, id, now))
+			return false;
+	return true;
+}
+
 /* Could this member lead, if it got the votes? */
 static enum lead obstacle(const struct cluster *c, __u64 now)
 {
@@ -207,6 +217,8 @@ static enum lead obstacle(const struct cluster *c, __u64 now)
 		return lease_round_trip(c, c->leader, now) ? LEAD_FOLLOWING : LEAD_UNHEARD;
 	if (election_is_mute(c, now) || is_new(c, now))
 		return LEAD_STARTING;
+	if (is_blind(c, now))
+		return LEAD_BLIND;
 	FOR_EACH_PEER(c, id) {
 		if (!lease_hears(c, id, now))
 			continue;
@@ -316,7 +328,7 @@ static void step_leader(struct cluster *c, __u64 now)
 		c->rival_ns = 0;
 	else if (!c->rival_ns)
 		c->rival_ns = now;
-	if (!c->local.ready || election_is_taken(c, now)) {
+	if (!c->local.ready || election_is_taken(c, now) || is_blind(c, now)) {
 		election_reset(c);
 		return;
 	}

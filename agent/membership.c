@@ -202,13 +202,38 @@ static bool act(struct agent *a, const struct cluster_actions *todo)
 	return table || todo->plan;
 }
 
-static struct cluster_local local_of(const struct agent *a)
+/*
+ * Does nothing come to this machine any more?  Frames are counted from before members are
+ * taken for dead, so that one that is left alone with its traffic goes on at once.
+ */
+static bool is_blind(struct agent *a)
+{
+	struct membership *m = &a->membership;
+	__u64 interval = a->conf.heartbeat_ms * NS_PER_MS, last = 0, frames;
+
+	for (size_t i = 0; i < a->sync.count; i++)
+		if (m->cluster.peer[a->sync.others[i].id].heard_ns > last)
+			last = m->cluster.peer[a->sync.others[i].id].heard_ns;
+	if (!last || agent_now() - last < interval + interval / 2) {
+		m->watches = false;
+		return false;
+	}
+	if (esl_pins_packets(&a->pins, &frames))
+		return false;
+	if (!m->watches)
+		m->frames = frames;
+	m->watches = true;
+	return frames == m->frames;
+}
+
+static struct cluster_local local_of(struct agent *a)
 {
 	const struct membership *m = &a->membership;
 	struct cluster_local local = {
 		.ready = a->why == WHY_READY,
 		.leaving = m->leaving,
 		.taken = secure_is_taken(a),
+		.blind = is_blind(a),
 		.load = a->load.permille,
 		.held = m->active.stamp,
 	};

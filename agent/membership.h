@@ -20,6 +20,8 @@ struct membership {
 	__u64 wake_ns;			/* when it is set to go off; 0: it is off */
 	bool gathers;			/* what came is being read: */
 	bool owes;			/* a heartbeat was due meanwhile */
+	bool watches;			/* no member is heard: frames are counted */
+	__u64 frames;			/* since there were so many */
 	bool leaving;			/* asked to stop: slots are given away first */
 	__u64 leave_ns;			/* since then */
 	struct slot_table active;	/* as the program has it */

@@ -273,6 +273,28 @@ int esl_pins_count(const struct esl_pins *p, enum esl_reason reason, struct esl_
 	return err;
 }
 
+int esl_pins_packets(const struct esl_pins *p, __u64 *ret)
+{
+	__u32 keys[ESL_REASON_COUNT], next, count = ESL_REASON_COUNT;
+	int cpus = libbpf_num_possible_cpus(), err;
+	struct esl_count *per;
+
+	if (cpus < 1)
+		return cpus ? cpus : -EINVAL;
+	per = calloc((size_t)cpus * count, sizeof(*per));
+	if (!per)
+		return -ENOMEM;
+	/* The whole map: the kernel says that there is no more. */
+	err = bpf_map_lookup_batch(p->counts, NULL, &next, keys, per, &count, NULL) ? -errno : 0;
+	if (err == -ENOENT)
+		err = 0;
+	*ret = 0;
+	for (size_t i = 0; i < (size_t)cpus * count && !err; i++)
+		*ret += per[i].packets;
+	free(per);
+	return err;
+}
+
 /* The kernel keeps the first 15 characters of a name. */
 static void rescue_map(const struct esl_conf *c, __u32 map_id)
 {

@@ -47,5 +47,7 @@ int esl_pins_unlink(const char *bpffs);
 
 /* Sum of a counter over all CPUs. */
 int esl_pins_count(const struct esl_pins *p, enum esl_reason reason, struct esl_count *ret);
+/* Packets of all counters, over all CPUs, in one system call: since Linux 5.13. */
+int esl_pins_packets(const struct esl_pins *p, __u64 *ret);
 
 #endif

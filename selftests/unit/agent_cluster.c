@@ -171,6 +171,38 @@ Test(agent_cluster, one_way)
 	one_way(false, 1, 0, 2);
 }
 
+/* Its NICs send, and receive neither heartbeats nor packets: the others go on without it. */
+Test(agent_cluster, receives_nothing)
+{
+	for (int count = 2; count < 5; count++)
+		for (int deaf = 0; deaf < count; deaf++) {
+			struct lab *l = lab_settled(count, false, 3);
+			int other = !deaf;
+
+			for (int i = 0; i < count; i++)
+				lab_cut(l, i, deaf, true);
+			l->m[deaf].local.blind = true;
+			lab_poke(l, deaf);
+			lab_run(l, 200 * MS);
+			for (int ms = 0; ms < 500; ms++) {
+				lab_run(l, MS);
+				cr_expect(lab_in(l, other), "%d of %d, %d ms", deaf, count, ms);
+				cr_expect(!lab_forwards(l, deaf), "%d of %d, %d ms", deaf, count, ms);
+			}
+			cr_expect_eq(cluster_why_not_leading(&l->m[deaf].c, lab_clock(l, deaf)), LEAD_BLIND);
+			/* One that is left alone goes on when a frame comes. */
+			for (int i = 0; i < count; i++)
+				if (i != deaf)
+					lab_kill(l, i);
+			lab_run(l, 100 * MS);
+			l->m[deaf].local.blind = false;
+			lab_poke(l, deaf);
+			lab_run(l, 200 * MS);
+			cr_expect(lab_in(l, deaf), "%d of %d", deaf, count);
+			lab_finished(l);
+		}
+}
+
 static void split(struct lab *l, __u64 side, bool cut)
 {
 	for (int a = 0; a < l->count; a++)

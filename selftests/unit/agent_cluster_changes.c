@@ -358,12 +358,13 @@ Test(agent_cluster_changes, reasons)
 		for (int n = 0; n < 60; n++) {
 			int i = (int)rand_below(&random, 4), k = (int)rand_below(&random, 4);
 
-			switch (rand_below(&random, 7)) {
+			switch (rand_below(&random, 8)) {
 			case 0: l->m[i].running ? lab_kill(l, i) : lab_boot(l, i); break;
 			case 1: lab_cut(l, i, k, !l->cut[i][k]); break;
 			case 2: l->m[i].local.ready = !l->m[i].local.ready; break;
 			case 3: l->m[i].local.leaving = !l->m[i].local.leaving; break;
 			case 4: lab_freeze(l, i, rand_below(&random, 200) * MS); break;
+			case 5: l->m[i].local.blind = !l->m[i].local.blind; break;
 			default: i != 3 && !l->m[i].running ? lab_boot(l, i) : (void)0; break;
 			}
 			for (int ms = 0; ms < 60; ms++) {
