@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "address.h"
 #include "agent_status.h"
@@ -416,8 +417,12 @@ static void print_status(const struct esl_conf *c, json_t *j)
 
 int esl_status(const struct esl_conf *c, bool json, char error[ESL_ERROR_MAX])
 {
-	json_t *j = status_json(c);
+	char path[512];
+	json_t *j;
 
+	if (access(esl_state_path(c, path, sizeof(path)), R_OK) < 0 && errno != ENOENT)
+		return esl_error(error, errno, "%s cannot be read (%s)", path, strerror(errno));
+	j = status_json(c);
 	if (!j)
 		return esl_error(error, ENOMEM, "the status cannot be put together");
 	if (json) {
