@@ -10,7 +10,6 @@ CLANG_FORMAT ?= clang-format
 prefix   ?= /usr
 sbindir  ?= $(prefix)/sbin
 libdir   ?= $(prefix)/lib
-confdir  ?= /etc/espalier
 mandir   ?= $(prefix)/share/man
 docdir   ?= $(prefix)/share/doc/espalier
 unitdir  ?= /lib/systemd/system
@@ -105,15 +104,17 @@ $(B)/espalierd: $(call obj,agent/main.c $(AGENT_SRC)) $(B)/libespalier.a
 
 include selftests/tests.mk
 
+# Both programs know /etc/espalier, wherever they are.
 install: all
-	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libdir)/espalier $(DESTDIR)$(confdir)
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libdir)/espalier $(DESTDIR)/etc/espalier
 	install -m 755 $(B)/espalier $(B)/espalierd $(DESTDIR)$(sbindir)
 	install -m 644 $(BPF_OBJ) $(DESTDIR)$(libdir)/espalier
-	install -m 644 deploy/espalier.conf.example $(DESTDIR)$(confdir)
+	install -m 644 deploy/espalier.conf.example $(DESTDIR)/etc/espalier
 	install -d $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir) $(DESTDIR)$(docdir)
 	install -m 644 deploy/man/*.5 $(DESTDIR)$(mandir)/man5
 	install -m 644 deploy/man/*.8 $(DESTDIR)$(mandir)/man8
-	install -m 644 deploy/espalierd.service $(DESTDIR)$(unitdir)
+	sed 's,/usr/sbin/,$(sbindir)/,' deploy/espalierd.service >$(DESTDIR)$(unitdir)/espalierd.service
+	chmod 644 $(DESTDIR)$(unitdir)/espalierd.service
 	install -m 644 README.md deploy/STATUS.md $(DESTDIR)$(docdir)
 
 fmt:

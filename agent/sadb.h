@@ -106,6 +106,7 @@ struct sa {
 	bool arrived;			/* with this key, and promote knows of it */
 	bool elsewhere;			/* others told of it before it came here */
 	bool leads_alone;		/* leader: nobody else takes any of promote_below() */
+	bool windowless;		/* it has no replay window, which was said */
 };
 
 struct sadb {

@@ -81,10 +81,19 @@ static void set_floor(struct agent *a, struct sa *sa, __u64 floor)
 	sadb_write_inbound(a, sa);
 }
 
+/* Such an SA works, so nothing else would tell. */
+static void look_at_window(struct sa *sa)
+{
+	if (!sa->kernel.replay_window && !sa->windowless)
+		say(LOG_WARNING, "inbound SA 0x%08x: it has no replay window: replays are accepted", sa->key.spi);
+	sa->windowless = !sa->kernel.replay_window;
+}
+
 void sadb_open_inbound(struct agent *a, struct sa *sa)
 {
 	int err;
 
+	look_at_window(sa);
 	if (sa->recorded) {
 		sadb_promote_queue(a, sa);
 		return;

@@ -12,6 +12,7 @@
 #include "cpus.h"
 #include "error.h"
 #include "load.h"
+#include "pins.h"
 #include "rules.h"
 #include "xdp.h"
 
@@ -20,17 +21,17 @@ static bool capable(const struct __user_cap_data_struct *data, int cap)
 	return data[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap);
 }
 
-int esl_check_privilege(struct esl_run *r)
+int esl_check_privilege(char error[ESL_ERROR_MAX])
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
 
 	if (syscall(SYS_capget, &header, data))
-		return esl_error(r->error, errno, "the capabilities of this process cannot be read");
+		return esl_error(error, errno, "the capabilities of this process cannot be read");
 	if (capable(data, CAP_NET_ADMIN) &&
 	    (capable(data, CAP_SYS_ADMIN) || capable(data, CAP_BPF)))
 		return 0;
-	return esl_error(r->error, EPERM,
+	return esl_error(error, EPERM,
 			 "missing privilege: CAP_NET_ADMIN and CAP_BPF are needed, run it as root");
 }
 
@@ -145,9 +146,46 @@ static int check_state(struct esl_run *r)
 	return 0;
 }
 
+/* A running agent told the others by which key it finds owners, and records know their
+ * SAs by fingerprints made with it. */
+static bool is_key_in_use(const struct esl_conf *c, const struct esl_pins *pins)
+{
+	struct esl_sa_key record;
+	int lock = esl_agent_lock(c);
+
+	if (lock >= 0)
+		close(lock);
+	return lock == -EBUSY || !bpf_map_get_next_key(pins->sa_out, NULL, &record);
+}
+
+/*
+ * The lanes of the records are those of the id that the maps were made with.  Maps that
+ * cannot be opened are judged where they are to be used.
+ */
+static int check_identity(struct esl_run *r, const struct esl_hash_key *key)
+{
+	char text[ESL_ERROR_MAX];
+	struct esl_pins pins;
+	int err = 0;
+
+	if (esl_pins_open(r->conf, &pins, text))
+		return 0;
+	if (pins.config->abi && pins.config->member != r->conf->member)
+		err = esl_error(r->error, EEXIST, "espalier is loaded as member %u where the configuration now says "
+				"%u: stop espalierd and run espalier unload first", pins.config->member,
+				r->conf->member);
+	else if (pins.config->abi && CRYPTO_memcmp(&pins.config->key, key, sizeof(*key)) &&
+		 is_key_in_use(r->conf, &pins))
+		err = esl_error(r->error, EEXIST, "%s: owners are found with another secret than the one that "
+				"espalier is loaded with: name that one as \"dispatch\", or stop espalierd on all "
+				"members and run espalier unload first", r->conf->secret);
+	esl_pins_close(&pins);
+	return err;
+}
+
 int esl_load_check(struct esl_run *r)
 {
-	struct esl_hash_key key;
+	struct esl_hash_key key = {};
 	struct esl_link lo;
 	int i, err = check_bpf(r);
 
@@ -164,6 +202,8 @@ int esl_load_check(struct esl_run *r)
 				"interface lo is down, the cluster addresses need it up");
 	if (!err)
 		err = esl_conf_hash_key(r->conf, &key, r->error);
+	if (!err)
+		err = check_identity(r, &key);
 	OPENSSL_cleanse(&key, sizeof(key));
 	return err;
 }

@@ -16,20 +16,29 @@
 #define ESL_HOLDS(X)                                                                           \
 	X(OK, "ok", "everything is in place%s")                                                \
 	X(NOT_LOADED, "not_loaded", "espalier load has not run%s")                             \
-	X(LINK_GONE, "link_gone", "interface %s does not exist")                               \
+	X(LINK_GONE, "link_gone",                                                              \
+	  "interface %s does not exist, or is a new one of that name: run espalier load when it is there") \
 	X(LINK_DOWN, "link_down", "interface %s has no link")                                  \
-	X(MAC_CHANGED, "mac_changed", "interface %s has another MAC than the maps say")        \
-	X(XDP_MISSING, "xdp_missing", "the XDP program is not on interface %s")                \
-	X(GUARD_MISSING, "guard_missing", "the guard is not on the egress of interface %s")    \
-	X(GUARD_NOT_FIRST, "guard_not_first", "another filter runs before the guard on interface %s") \
-	X(RETYPE_MISSING, "retype_missing", "the ingress helper is not on virtual interface %s") \
-	X(GRO_ON, "gro_on", "interface %s merges packets before the generic XDP program sees them") \
-	X(RXVLAN_ON, "rxvlan_on", "interface %s hides VLAN tags from the XDP program")         \
-	X(GATE_MISSING, "gate_missing", "the gate device %s is missing or down")               \
-	X(RULES_CHANGED, "rules_changed", "the nftables rules are missing or were changed%s")  \
-	X(SYSCTL_CHANGED, "sysctl_changed", "a sysctl that the cluster needs was changed: %s") \
-	X(ADDRESS_MISSING, "address_missing", "a cluster address is missing: %s")              \
+	X(MAC_CHANGED, "mac_changed", "interface %s has another MAC than the maps say" ESL_HOLD_LOAD) \
+	X(XDP_MISSING, "xdp_missing", "the XDP program is not on interface %s" ESL_HOLD_LOAD)  \
+	X(GUARD_MISSING, "guard_missing", "the guard is not on the egress of interface %s" ESL_HOLD_LOAD) \
+	X(GUARD_NOT_FIRST, "guard_not_first",                                                  \
+	  "another filter runs before the guard on interface %s: remove it")                   \
+	X(RETYPE_MISSING, "retype_missing",                                                    \
+	  "the ingress helper is not on virtual interface %s" ESL_HOLD_LOAD)                   \
+	X(GRO_ON, "gro_on",                                                                    \
+	  "interface %s merges packets before the generic XDP program sees them" ESL_HOLD_LOAD) \
+	X(RXVLAN_ON, "rxvlan_on", "interface %s hides VLAN tags from the XDP program" ESL_HOLD_LOAD) \
+	X(GATE_MISSING, "gate_missing", "the gate device %s is missing or down" ESL_HOLD_LOAD) \
+	X(RULES_CHANGED, "rules_changed",                                                      \
+	  "the nftables rules are missing or were changed%s" ESL_HOLD_LOAD)                    \
+	X(SYSCTL_CHANGED, "sysctl_changed",                                                    \
+	  "a sysctl that the cluster needs was changed: %s" ESL_HOLD_LOAD)                     \
+	X(ADDRESS_MISSING, "address_missing", "a cluster address is missing: %s" ESL_HOLD_LOAD) \
 	X(CANNOT_TELL, "cannot_tell", "the kernel did not answer: %s")
+
+/* What load puts back, also under a running agent. */
+#define ESL_HOLD_LOAD ": run espalier load"
 
 enum esl_hold {
 #define X(symbol, name, sentence) ESL_HOLD_##symbol,

@@ -67,7 +67,7 @@ static int begin(struct esl_run *r, const struct esl_conf *c, char *error)
 	for (i = 0; i < ESL_ROLES; i++)
 		memcpy(r->did.device[i].name, c->side[i].interface, IFNAMSIZ);
 	memcpy(r->did.device[ESL_GATE].name, c->gate, IFNAMSIZ);
-	lock = esl_check_privilege(r);
+	lock = esl_check_privilege(error);
 	if (lock)
 		return lock;
 	r->nl = esl_nl_open(NETLINK_ROUTE);
@@ -131,6 +131,20 @@ static int undo(struct esl_run *r, int from, const struct esl_state *what)
 	return ret;
 }
 
+int esl_agent_lock(const struct esl_conf *c)
+{
+	char path[sizeof(c->run) + 16];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "%s/agent.lock", c->run);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || !flock(fd, LOCK_EX | LOCK_NB))
+		return fd < 0 ? -errno : fd;
+	err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	close(fd);
+	return err;
+}
+
 /* Everything is there, but does the kernel agree? A missing carrier may come later. */
 static int verify(struct esl_run *r)
 {
@@ -142,7 +156,7 @@ static int verify(struct esl_run *r)
 		return 0;
 	esl_hold_sentence(&report, text, sizeof(text));
 	if (h != ESL_HOLD_LINK_DOWN)
-		return esl_error(r->error, EIO, "%s", text);
+		return esl_error(r->error, EIO, "what was just put into place does not hold: %s", text);
 	fprintf(stderr, "espalier: WARNING: %s\n", text);
 	return 0;
 }
@@ -294,20 +308,32 @@ int esl_load_run(const struct esl_conf *c, const char *object, char error[ESL_ER
 	return err;
 }
 
+static int unload(struct esl_run *r)
+{
+	int err;
+
+	if (esl_state_read(r->conf, &r->state))
+		recognise(r, &r->state);
+	silence(r->conf);
+	err = undo(r, STEPS - 1, &r->state);
+	return err ? err : esl_state_remove(r->conf);
+}
+
+/* A running agent would keep the old maps open, and not know of those that the next load makes. */
 int esl_unload_run(const struct esl_conf *c, char error[ESL_ERROR_MAX])
 {
 	struct esl_run r;
-	int err, lock = begin(&r, c, error);
+	int err, agent, lock = begin(&r, c, error);
 
 	if (lock < 0)
 		return lock;
-	err = esl_state_read(c, &r.state);
-	if (err)
-		recognise(&r, &r.state);
-	silence(c);
-	err = undo(&r, STEPS - 1, &r.state);
-	if (!err)
-		err = esl_state_remove(c);
+	agent = esl_agent_lock(c);
+	if (agent == -EBUSY)
+		err = esl_error(error, EBUSY, "espalierd is running: stop it first");
+	else
+		err = unload(&r);
+	if (agent >= 0)
+		close(agent);
 	end(&r, lock);
 	return err;
 }

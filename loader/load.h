@@ -48,8 +48,14 @@ extern const struct esl_step esl_step_xdp;
 /* Look up the interface of a device index and note its ifindex in r->did. */
 int esl_run_device(struct esl_run *r, int device, struct esl_link *ret);
 
-/* May this process do what load and unload do? */
-int esl_check_privilege(struct esl_run *r);
+/* May this process do what load, unload and status do?  0, or -EPERM with a sentence. */
+int esl_check_privilege(char error[ESL_ERROR_MAX]);
+
+/*
+ * The lock that a running agent holds.  Returns a descriptor that keeps agents from
+ * starting until it is closed, -EBUSY where one runs, -ENOENT where none has run yet.
+ */
+int esl_agent_lock(const struct esl_conf *c);
 
 /* The map of own addresses, with a warning where not all fit. */
 int esl_run_own(struct esl_run *r, struct esl_pins *pins);

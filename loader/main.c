@@ -45,9 +45,12 @@ static int run_unload(struct esl_conf *c, const struct options *o, char *error)
 	return err;
 }
 
+/* Who cannot look must not say that nothing is there. */
 static int run_status(struct esl_conf *c, const struct options *o, char *error)
 {
-	return esl_status(c, o->json, error);
+	int err = esl_check_privilege(error);
+
+	return err ? err : esl_status(c, o->json, error);
 }
 
 static int run_check_config(struct esl_conf *c, const struct options *o, char *error)

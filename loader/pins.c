@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -82,7 +83,7 @@ static int open_map(const struct esl_conf *c, int i, char *error)
 		close(fd);
 		return esl_error(error, EPROTO,
 				 "%s: pinned by another version of espalier with another layout: "
-				 "run its \"espalier unload\" first", path);
+				 "stop espalierd and run espalier unload first", path);
 	}
 	return fd;
 }
@@ -94,7 +95,7 @@ static int check_abi(const struct esl_conf *c, const struct esl_pins *p, char *e
 	if (abi && abi != ESL_ABI_VERSION)
 		return esl_error(error, EPROTO,
 				 "%s: maps of layout %u, this program knows %d: "
-				 "run the \"espalier unload\" that belongs to them first",
+				 "stop espalierd and run espalier unload first",
 				 c->bpffs, abi, ESL_ABI_VERSION);
 	return 0;
 }
@@ -334,16 +335,20 @@ void esl_pins_rescue(const struct esl_conf *c, __u32 prog_id)
 	close(fd);
 }
 
+/* By the names alone: another version may have had maps that this one has not. */
 int esl_pins_unlink(const char *bpffs)
 {
-	char path[512];
-	int i, err = 0;
+	DIR *d = opendir(bpffs);
+	struct dirent *e;
+	int err = 0;
 
-	for (i = 0; i < MAPS; i++) {
-		snprintf(path, sizeof(path), "%s/" ESL_MAP_PREFIX "%s", bpffs, maps[i].name);
-		if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+	if (!d)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	while ((e = readdir(d)))
+		if (!strncmp(e->d_name, ESL_MAP_PREFIX, strlen(ESL_MAP_PREFIX)) &&
+		    unlinkat(dirfd(d), e->d_name, 0) < 0 && errno != ENOENT)
 			err = -errno;
-	}
+	closedir(d);
 	if (rmdir(bpffs) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EBUSY)
 		err = -errno;
 	return err;

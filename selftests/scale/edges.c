@@ -22,6 +22,7 @@
 
 struct asked asked;
 __u64 clock_ns = 1000 * MS;
+__u32 edges_window = 1024;
 
 static struct kernel_sa kernel[2][PAIRS_MAX];	/* by direction: 1 is out */
 static __u64 passed[PAIRS_MAX];
@@ -64,7 +65,7 @@ static void make(__u32 from, __u32 pairs)
 				.has_esn_state = true,
 				.has_salt = true,
 				.key_print = 1 + 2 * i + (__u64)out,
-				.replay_window = 1024,
+				.replay_window = edges_window,
 			};
 }
 
@@ -74,14 +75,24 @@ void edges_fill(__u32 pairs)
 	make(0, pairs);
 }
 
+static void tell(__u32 from)
+{
+	for (int out = 0; out < 2; out++)
+		for (__u32 i = from; i < pair_count; i++)
+			on_sa(agent, XFRM_PRESENT, &kernel[out][i]);
+}
+
 void edges_add(__u32 more)
 {
 	__u32 from = pair_count;
 
 	make(from, from + more);
-	for (int out = 0; out < 2; out++)
-		for (__u32 i = from; i < pair_count; i++)
-			on_sa(agent, XFRM_PRESENT, &kernel[out][i]);
+	tell(from);
+}
+
+void edges_again(void)
+{
+	tell(0);
 }
 
 __u64 *edges_oseq(__u32 i)
@@ -209,6 +220,10 @@ void say(int level, const char *format, ...)
 
 	if (level > LOG_WARNING)
 		return;
+	if (strstr(format, "no replay window")) {
+		asked.windowless++;
+		return;
+	}
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);

@@ -20,6 +20,7 @@ struct asked {
 	__u64 listed;		/* SAs of whole lists */
 	__u64 messages;		/* to each other member */
 	__u64 rekeys;		/* of the IKE daemon */
+	__u64 windowless;	/* warnings of SAs without a replay window */
 };
 
 extern struct asked asked;
@@ -29,6 +30,10 @@ extern __u64 clock_ns;
 void edges_fill(__u32 pairs);
 /* So many more pairs: XFRM tells the agent. */
 void edges_add(__u32 more);
+/* XFRM tells the agent of all once more. */
+void edges_again(void);
+/* The replay window of SAs that are made; 1024 at first. */
+extern __u32 edges_window;
 /* The kernel's own counters; outbound: the last number assigned, inbound: the top. */
 __u64 *edges_oseq(__u32 i);
 __u64 *edges_seq(__u32 i);
@@ -58,5 +63,8 @@ void held_rows(void);
 
 /* floors.c */
 void floors_rows(void);
+
+/* windowless.c */
+void windowless_rows(void);
 
 #endif
