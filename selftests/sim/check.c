@@ -329,13 +329,19 @@ void check_deadline(struct sim *s, struct member *m, __u64 deadline, __u64 local
 			(double)(deadline - local) / 1e6);
 }
 
+/* Or it just lost a few heartbeats in a row, as a network may that loses many. */
+static bool goes_on(const struct sim *s, const struct member *m)
+{
+	return m->up && !m->suspended && clock_local(&m->clock, s->now) < m->kernel.config.deadline_ns + s->dead_ns;
+}
+
 void check_settled(struct sim *s)
 {
 	struct takeover_slots held = {};
 	bool all = true;
 
 	for (__u32 i = 0; i < s->count; i++) {
-		all &= kernel_is_live(s, &s->member[i]);
+		all &= goes_on(s, &s->member[i]);
 		for (int w = 0; w < ESL_SLOTS / 64; w++)
 			held.word[w] |= s->member[i].kernel.claim.word[w];
 	}
