@@ -125,6 +125,11 @@ static bool is_other_ready(const struct agent *a)
 	return false;
 }
 
+bool agent_is_able(const struct agent *a)
+{
+	return a->join.joined && !a->plan_conflict && a->change.active.epoch && a->hold.reason == ESL_HOLD_OK;
+}
+
 void agent_decide(struct agent *a)
 {
 	bool joined = a->join.joined;
@@ -311,7 +316,8 @@ static int start(struct agent *a, char error[ESL_ERROR_MAX])
 	if (err < 0)
 		return err;
 	sd_event_set_watchdog(a->event, 1);
-	a->join = (struct join){ .start_ns = agent_now(),
+	a->join = (struct join){ .id = a->conf.member,
+				 .start_ns = agent_now(),
 				 .wait_ns = a->conf.join_wait_ms * NS_PER_MS,
 				 .alone = a->conf.quorum == ESL_QUORUM_NONE };
 	a->why = WHY_STARTING;
