@@ -191,6 +191,7 @@ struct agent {
 	const char *path;	/* of the configuration */
 	struct esl_conf conf;
 	struct esl_pins pins;
+	struct esl_identity identity;	/* of the maps, as this agent began with them */
 	sd_event *event;
 	struct xfrm xfrm;
 	struct join join;
@@ -282,9 +283,9 @@ void secure_reload(struct agent *a);
 bool secure_is_refused(const struct agent *a);
 /* And is it this one that falls silent? */
 bool secure_is_taken(const struct agent *a);
-/* Let the other holder in where this one falls silent. */
 /* What bars this member from joining, in a sentence with the other's id; NULL: nothing does. */
 const char *secure_barred(const struct agent *a, char *buf, size_t size);
+/* Let the other holder in where this one falls silent. */
 void secure_look(struct agent *a);
 /* A datagram with this header was refused as of an unknown boot. */
 void secure_doubt(struct agent *a, const struct sealed_header *h);

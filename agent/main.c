@@ -161,6 +161,15 @@ void agent_decide(struct agent *a)
 void agent_verify(struct agent *a, bool rules)
 {
 	enum esl_hold before = a->hold.reason;
+	const char *other = esl_hold_identity_differs(&a->conf, &a->pins, &a->identity);
+
+	/* What is told to these maps no program reads, or it reads what this agent is not. */
+	if (other) {
+		esl_store(&a->pins.config->deadline_ns, 0);
+		say(LOG_ERR, "espalier load has run anew under this agent: %s: it ends, to be started again", other);
+		sd_event_exit(a->event, EXIT_FAILURE);
+		return;
+	}
 
 	/* A look without the rules does not excuse rules found changed before. */
 	esl_hold_check(&a->conf, rules || before == ESL_HOLD_RULES_CHANGED, &a->hold);
@@ -310,6 +319,9 @@ static int start(struct agent *a, char error[ESL_ERROR_MAX])
 	if (err)
 		return err;
 	err = esl_pins_configure(&a->conf, &a->pins, error);
+	if (err)
+		return err;
+	err = esl_hold_identity(&a->pins, &a->identity);
 	if (err)
 		return err;
 	err = sd_event_new(&a->event);
