@@ -89,6 +89,7 @@ struct other {
 	struct pages last;	/* of its last tops, by epoch of the next table, */
 	__u32 stopped;		/* and for which they are known; 0: none */
 	__u64 windows;		/* digest */
+	enum channel_end barred;	/* what bars this member from joining: join_barred() */
 	char difference[64];	/* which value of its configuration differs */
 	__u64 received;		/* announcements, */
 	__u64 announced_ns;	/* and when the last one came; 0: never */
@@ -191,6 +192,7 @@ struct agent {
 	const char *path;	/* of the configuration */
 	struct esl_conf conf;
 	struct esl_pins pins;
+	struct esl_identity identity;	/* of the maps, as this agent began with them */
 	sd_event *event;
 	struct xfrm xfrm;
 	struct join join;
@@ -228,7 +230,10 @@ __u64 agent_now(void);
 /* Look again whether this member may forward; stops it at once if not. */
 void agent_decide(struct agent *a);
 
-/* Look at programs, guard and rules, then decide. */
+/* Has it joined, and could it forward if no other member differed? */
+bool agent_is_able(const struct agent *a);
+
+/* Look at programs, guard and rules, then decide; end where the maps are others. */
 void agent_verify(struct agent *a, bool rules);
 
 /* A heartbeat was just sent: what is told regularly goes out with it where it is due
@@ -279,6 +284,8 @@ void secure_reload(struct agent *a);
 bool secure_is_refused(const struct agent *a);
 /* And is it this one that falls silent? */
 bool secure_is_taken(const struct agent *a);
+/* What bars this member from joining, in a sentence with the other's id; NULL: nothing does. */
+const char *secure_barred(const struct agent *a, char *buf, size_t size);
 /* Let the other holder in where this one falls silent. */
 void secure_look(struct agent *a);
 /* A datagram with this header was refused as of an unknown boot. */

@@ -9,9 +9,15 @@
  * space differently.  So a member that starts waits until it has heard the
  * same values from all others, or for a while and from enough for a majority:
  * with quorum majority two groups with different values can then never both have
- * started.  One
- * that is already ready stays when a newcomer differs, and stops when
- * the other is ready too.
+ * started.  One that is barred, as it has no secret in common with a member that is
+ * there or speaks another version, would hear nothing and take itself for alone: it
+ * waits until that is right.
+ *
+ * One that has joined stays when a newcomer differs or is barred.  Where groups that
+ * differ have joined apart and meet, the largest stays, then that of the lowest id,
+ * and all others stop.  Only members that could forward but for that count, whether
+ * they stopped for it or not: so nobody's decision depends on another one's, and
+ * they come to rest.
  */
 #ifndef AGENT_JOIN_H
 #define AGENT_JOIN_H
@@ -45,9 +51,18 @@ struct join_member {
 	__u64 heard_ns;		/* 0: never */
 	bool equal;		/* its configuration is this member's */
 	bool ready;
+	bool able;		/* it has joined and could forward, wherever others differ */
+	__u64 settings;		/* digest of what must be equal */
+	/* When an attempt to connect with it last ended for its secret or version; 0: not
+	 * since it was heard or connected. */
+	__u64 barred_ns;
 };
 
+/* Attempts follow each other five times in a second; a member that is gone bars nobody. */
+#define JOIN_BARRED_NS (3 * JOIN_FRESH_NS)
+
 struct join {
+	__u32 id;
 	bool joined;
 	__u64 start_ns;
 	__u64 wait_ns;		/* for members not heard, once enough were */
@@ -58,6 +73,10 @@ struct join {
 enum why join_decide(struct join *j, const struct join_member *others, size_t count, __u64 now_ns);
 
 bool join_is_fresh(const struct join_member *m, __u64 now_ns);
+
+/* The first of others that bars this member from joining; NULL: none does. */
+const struct join_member *join_barred(const struct join *j, const struct join_member *others, size_t count,
+				      __u64 now_ns);
 
 /*
  * Is it this member's turn to publish the first options of a cluster that has

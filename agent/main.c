@@ -125,6 +125,11 @@ static bool is_other_ready(const struct agent *a)
 	return false;
 }
 
+bool agent_is_able(const struct agent *a)
+{
+	return a->join.joined && !a->plan_conflict && a->change.active.epoch && a->hold.reason == ESL_HOLD_OK;
+}
+
 void agent_decide(struct agent *a)
 {
 	bool joined = a->join.joined;
@@ -156,6 +161,15 @@ void agent_decide(struct agent *a)
 void agent_verify(struct agent *a, bool rules)
 {
 	enum esl_hold before = a->hold.reason;
+	const char *other = esl_hold_identity_differs(&a->conf, &a->pins, &a->identity);
+
+	/* What is told to these maps no program reads, or it reads what this agent is not. */
+	if (other) {
+		esl_store(&a->pins.config->deadline_ns, 0);
+		say(LOG_ERR, "espalier load has run anew under this agent: %s: it ends, to be started again", other);
+		sd_event_exit(a->event, EXIT_FAILURE);
+		return;
+	}
 
 	/* A look without the rules does not excuse rules found changed before. */
 	esl_hold_check(&a->conf, rules || before == ESL_HOLD_RULES_CHANGED, &a->hold);
@@ -307,11 +321,15 @@ static int start(struct agent *a, char error[ESL_ERROR_MAX])
 	err = esl_pins_configure(&a->conf, &a->pins, error);
 	if (err)
 		return err;
+	err = esl_hold_identity(&a->pins, &a->identity);
+	if (err)
+		return err;
 	err = sd_event_new(&a->event);
 	if (err < 0)
 		return err;
 	sd_event_set_watchdog(a->event, 1);
-	a->join = (struct join){ .start_ns = agent_now(),
+	a->join = (struct join){ .id = a->conf.member,
+				 .start_ns = agent_now(),
 				 .wait_ns = a->conf.join_wait_ms * NS_PER_MS,
 				 .alone = a->conf.quorum == ESL_QUORUM_NONE };
 	a->why = WHY_STARTING;

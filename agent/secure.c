@@ -19,6 +19,7 @@ static void on_up(void *data, size_t i, __u64 boot)
 
 	(void)boot;
 	o->refused_ns = 0;
+	a->sync.heard[i].barred_ns = 0;
 	if (o->told != CHANNEL_NONE)
 		say(LOG_NOTICE, "member %u: the channel stands again", o->id);
 	o->told = CHANNEL_NONE;
@@ -37,12 +38,32 @@ static void on_ended(void *data, size_t i, enum channel_end why, bool was_up)
 {
 	struct agent *a = data;
 	struct other *o = i == CHANNEL_STRANGER ? NULL : &a->sync.others[i];
+	bool bars = why == CHANNEL_SECRET || why == CHANNEL_VERSION;
 
-	if (!o || why == o->told || (!was_up && !worth_telling(why)) || channel_up(a->sync.channel, i, NULL))
+	if (!o || channel_up(a->sync.channel, i, NULL))
+		return;
+	if (bars) {
+		a->sync.heard[i].id = o->id;
+		a->sync.heard[i].barred_ns = agent_now();
+		o->barred = why;
+	}
+	if (why == o->told || (!was_up && !worth_telling(why)))
 		return;
 	if (why != CHANNEL_REPLACED && why != CHANNEL_RETIRED && why != CHANNEL_YIELDED)
-		say(LOG_WARNING, "member %u: no channel: %s", o->id, channel_end_sentence(why));
+		say(LOG_WARNING, "member %u: no channel: %s%s", o->id, channel_end_sentence(why),
+		    bars && !a->join.joined ? ": this member does not join" : "");
 	o->told = why;
+}
+
+const char *secure_barred(const struct agent *a, char *buf, size_t size)
+{
+	const struct join_member *m = join_barred(&a->join, a->sync.heard, a->sync.count, agent_now());
+
+	if (!m)
+		return NULL;
+	snprintf(buf, size, "member %u bars this one from joining: %s", m->id,
+		 channel_end_sentence(a->sync.others[m - a->sync.heard].barred));
+	return buf;
 }
 
 static bool is_established(void *data, size_t i, __u64 boot)

@@ -106,6 +106,28 @@ const char *settings_difference(const struct announcement *own, const struct ann
 	return m->digest != own->digest ? "mac_mode, heartbeat_ms, dead_ms, quorum, members or the secret of dispatch" : NULL;
 }
 
+__u64 settings_digest(const struct announcement *m)
+{
+	struct {
+		struct esl_addr addr6[ESL_ROLES];
+		__be64 members;
+		__be64 digest;
+		__be32 addr[ESL_ROLES];
+		__be32 lanes;
+		__be32 block_shift;
+		__u8 mac[ESL_ROLES][ESL_MAC_LEN];
+		__u8 unused[4];		/* no padding: it would be hashed too */
+	} d = { .members = htobe64(m->members),
+		.digest = htobe64(m->digest),
+		.lanes = htobe32(m->lanes.lanes),
+		.block_shift = htobe32(m->lanes.block_shift) };
+
+	memcpy(d.addr6, m->addr6, sizeof(d.addr6));
+	memcpy(d.addr, m->addr, sizeof(d.addr));
+	memcpy(d.mac, m->mac, sizeof(d.mac));
+	return digest(&d, sizeof(d));
+}
+
 #define FIXED(key, field) { key, offsetof(struct esl_conf, field), sizeof(((struct esl_conf *)0)->field) }
 #define SIDE(name, role)                                         \
 	FIXED(name ".interface", side[role].interface),          \

@@ -17,6 +17,9 @@ void settings_tell(const struct esl_conf *c, const struct esl_hash_key *key, str
  * tells; NULL: nothing that must be equal. */
 const char *settings_difference(const struct announcement *own, const struct announcement *m);
 
+/* Digest of what settings_difference() compares: equal where nothing differs. */
+__u64 settings_digest(const struct announcement *m);
+
 /* The first setting that differs and that a running agent cannot change, as
  * its key; NULL: there is none. */
 const char *settings_fixed(const struct esl_conf *old, const struct esl_conf *new);

@@ -150,9 +150,12 @@ static void put_why(const struct agent *a, json_t *why)
 	/* One that is refused for its id hears nobody, and would seem to wait for them. */
 	bool ready = a->why == WHY_READY || m->serve == SERVE_ID_TAKEN;
 	__u64 since = ready ? m->serve_since_ns : a->why_since_ns;
+	char buf[160];
+	const char *barred = a->why == WHY_JOINING ? secure_barred(a, buf, sizeof(buf)) : NULL;
+	const char *sentence = ready ? serve_sentence(m->serve) : barred ? barred : why_sentence(a->why);
 
 	json_object_set_new(why, "reason", json_string(ready ? serve_name(m->serve) : why_name(a->why)));
-	json_object_set_new(why, "sentence", json_string(ready ? serve_sentence(m->serve) : why_sentence(a->why)));
+	json_object_set_new(why, "sentence", json_string(sentence));
 	json_object_set_new(why, "since_ms", json_integer((json_int_t)((agent_now() - since) / NS_PER_MS)));
 }
 

@@ -45,7 +45,7 @@ void sync_send(struct agent *a, struct announcement *m)
 	if (secure_is_taken(a))
 		return;
 	whole.kind = m->kind;
-	whole.flags = m->flags | (a->why == WHY_READY ? ESL_WIRE_READY : 0) |
+	whole.flags = m->flags | (a->why == WHY_READY ? ESL_WIRE_READY : 0) | (agent_is_able(a) ? ESL_WIRE_ABLE : 0) |
 		      (a->join.joined ? 0 : ESL_WIRE_JOINING) | (options_ask(a) ? ESL_WIRE_CHANGING : 0);
 	whole.options = a->change.target;
 	whole.acked = change_acked(&a->change);
@@ -175,7 +175,9 @@ static void take(struct agent *a, size_t i, const struct announcement *m)
 	a->sync.heard[i] = (struct join_member){ .id = o->id,
 						 .heard_ns = agent_now(),
 						 .equal = !differs,
-						 .ready = m->flags & ESL_WIRE_READY };
+						 .ready = m->flags & ESL_WIRE_READY,
+						 .able = m->flags & (ESL_WIRE_ABLE | ESL_WIRE_READY),
+						 .settings = settings_digest(m) };
 	if (!differs) {
 		options_heard(a, i, m);
 		plan_heard(a, i, m);

@@ -65,14 +65,61 @@ static bool refresh_state(const struct esl_conf *c)
 	return true;
 }
 
-static bool read_config(const struct esl_conf *c, struct esl_config *ret)
+static int open_config(const struct esl_conf *c)
 {
 	char path[512];
-	__u32 zero = 0;
-	int fd, err;
 
 	snprintf(path, sizeof(path), "%s/" ESL_MAP_PREFIX "config", c->bpffs);
-	fd = bpf_obj_get(path);
+	return bpf_obj_get(path);
+}
+
+/* 0: it cannot be told. */
+static __u32 map_id(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+int esl_hold_identity(const struct esl_pins *p, struct esl_identity *ret)
+{
+	*ret = (struct esl_identity){ .map = map_id(p->config_fd),
+				      .member = p->config->member,
+				      .key = p->config->key };
+	for (int i = 0; i < ESL_ROLES; i++)
+		ret->ifindex[i] = p->config->port[i].ifindex;
+	return ret->map ? 0 : -errno;
+}
+
+const char *esl_hold_identity_differs(const struct esl_conf *c, const struct esl_pins *p,
+				      const struct esl_identity *started)
+{
+	int fd = open_config(c);
+	__u32 id = fd < 0 ? 0 : map_id(fd);
+	struct esl_identity now;
+
+	if (fd >= 0)
+		close(fd);
+	if (id && id != started->map)
+		return "the pinned maps are not those that it has open";
+	if (esl_hold_identity(p, &now))
+		return NULL;
+	if (now.member != started->member)
+		return "the maps name another member id";
+	if (memcmp(&now.key, &started->key, sizeof(now.key)))
+		return "the maps have another key of dispatch";
+	for (int i = 0; i < ESL_ROLES; i++)
+		if (now.ifindex[i] != started->ifindex[i])
+			return "the maps name another interface index";
+	return NULL;
+}
+
+static bool read_config(const struct esl_conf *c, struct esl_config *ret)
+{
+	__u32 zero = 0;
+	int fd = open_config(c), err;
+
 	if (fd < 0)
 		return false;
 	err = bpf_map_lookup_elem(fd, &zero, ret);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "conf.h"
+#include "pins.h"
 
 /* X(SYMBOL, name for JSON, sentence with one %s for the interface or "") */
 #define ESL_HOLDS(X)                                                                           \
@@ -59,6 +60,24 @@ struct esl_hold_report {
  * between two packets' worth of time.  rules: compare the ruleset too.
  */
 enum esl_hold esl_hold_check(const struct esl_conf *c, bool rules, struct esl_hold_report *r);
+
+/* Which maps an agent has open, and what of them it goes by from its start on. */
+struct esl_identity {
+	__u32 map;		/* id of the config map */
+	__u32 member;
+	__u32 ifindex[ESL_ROLES];
+	struct esl_hash_key key;
+};
+
+/* As p has it now.  Returns 0 or a negative errno. */
+int esl_hold_identity(const struct esl_pins *p, struct esl_identity *ret);
+
+/*
+ * Where the pinned maps are not those of p any more, or say something else than
+ * started: what differs, in words.  NULL: nothing, or nothing is pinned.
+ */
+const char *esl_hold_identity_differs(const struct esl_conf *c, const struct esl_pins *p,
+				      const struct esl_identity *started);
 
 const char *esl_hold_name(enum esl_hold h);
 /* One sentence with the interface filled in; returns buf. */

@@ -20,7 +20,7 @@
 
 #define ESL_WIRE_MAGIC 0x4573506cU	/* "EsPl" */
 #define ESL_WIRE_MAJOR 6
-#define ESL_WIRE_MINOR 0
+#define ESL_WIRE_MINOR 1
 #define ESL_WIRE_ENTRIES_MAX 32		/* rounds or tops */
 #define ESL_WIRE_SESSIONS_MAX 100
 #define ESL_WIRE_MARKS_MAX 14
@@ -35,6 +35,7 @@
 #define ESL_WIRE_SWITCHING 0x08		/* the sender has begun to switch to the table of plan */
 #define ESL_WIRE_STOPPED 0x10		/* active: these tops are the last by the table before it, in pages */
 #define ESL_WIRE_WANTED 0x20		/* rounds: not all of these are acknowledged by enough: all are to be, again */
+#define ESL_WIRE_ABLE 0x40		/* the sender has joined, and could forward wherever others differ; minor 1 */
 
 enum esl_wire_kind {
 	ESL_WIRE_ROUNDS,	/* esl_wire_entry: outbound SAs */

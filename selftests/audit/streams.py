@@ -45,6 +45,10 @@ class Way:
         """When the packets were sent that are lost."""
         return [self.sent[i] for i in self.span(begin, end) if not self.copies[i]]
 
+    def twice(self, begin, end):
+        """When the packets were sent that came more than once."""
+        return [self.sent[i] for i in self.span(begin, end) if self.copies[i] > 1]
+
     def span(self, begin, end):
         return range(bisect.bisect_left(self.sent, begin), bisect.bisect_left(self.sent, end))
 
