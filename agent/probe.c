@@ -223,8 +223,10 @@ static void redraw(struct agent *a, struct sa *sa)
 
 	tell_guard(a, sa);
 	err = xfrm_redraw(&a->xfrm, &sa->kernel);
-	say(err ? LOG_ERR : LOG_NOTICE, "SA 0x%08x: %s%s%s", sa->key.spi, salt_sentence(SALT_TOO_CLOSE),
-	    err ? ": " : "", err ? strerror(-err) : "");
+	if (!err || err != u->redraw_err)
+		say(err ? LOG_ERR : LOG_NOTICE, "SA 0x%08x: %s%s%s", sa->key.spi, salt_sentence(SALT_TOO_CLOSE),
+		    err ? ": " : "", err ? strerror(-err) : "");
+	u->redraw_err = err;
 	if (err)
 		return;
 	u->redraws++;

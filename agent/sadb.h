@@ -56,6 +56,7 @@ struct sa {
 	bool outbound;
 	bool present;			/* in the kernel */
 	bool recorded;			/* in the maps */
+	__u32 listed;			/* in this listing of the kernel's, or told since */
 	bool stirred;			/* inbound: since its top was last told packets passed, or it moved; */
 	bool again;			/* it is told once more: a message may be lost */
 	__u32 index;
@@ -123,6 +124,9 @@ struct sadb {
 	size_t held;				/* rounds that are announced and not used yet, */
 	size_t held_page;			/* and where the next page of them begins */
 	__u64 strange;				/* acknowledgements and answers to another life of this member */
+	__u32 listing;				/* of the kernel's SAs, counted: the last one, */
+	bool unlisted;				/* which failed, as the log says */
+	bool hidden;				/* the kernel does not tell keys, as the log says */
 	bool starting;				/* the first look at the kernel's SAs */
 	bool waiting;				/* SAs wait until all know the same windows */
 	bool unread;				/* the tops could not be told, as the log says */

@@ -22,6 +22,7 @@
 
 struct asked asked;
 __u64 clock_ns = 1000 * MS;
+bool edges_broken;
 
 static struct kernel_sa kernel[2][PAIRS_MAX];	/* by direction: 1 is out */
 static __u64 passed[PAIRS_MAX];
@@ -94,12 +95,28 @@ __u64 *edges_seq(__u32 i)
 	return &kernel[0][i].seq;
 }
 
+struct kernel_sa *edges_kernel(__u32 i, bool outbound)
+{
+	return &kernel[outbound][i];
+}
+
+void edges_lose(__u32 i, bool outbound)
+{
+	kernel[outbound][i].family = 0;
+}
+
+void edges_tell(enum xfrm_change change, const struct kernel_sa *sa)
+{
+	on_sa(agent, change, sa);
+}
+
+/* The peer may have another address. */
 static struct kernel_sa *find(const struct kernel_sa *sa)
 {
 	bool out = sa->key.spi < SPI_IN;
 	__u32 i = sa->key.spi - (out ? SPI_OUT : SPI_IN);
 
-	return i < pair_count ? &kernel[out][i] : NULL;
+	return i < pair_count && kernel[out][i].family ? &kernel[out][i] : NULL;
 }
 
 static int read_one(struct kernel_sa *sa)
@@ -165,10 +182,13 @@ int xfrm_print_key(const void *key, size_t size)
 
 int xfrm_list(struct xfrm *x, xfrm_handler handler, void *data)
 {
-	(void)x;
+	x->unlisted = edges_broken;
+	if (edges_broken)
+		return -ENOBUFS;
 	for (int out = 0; out < 2; out++)
 		for (__u32 i = 0; i < pair_count; i++)
-			handler(data, XFRM_PRESENT, &kernel[out][i]);
+			if (kernel[out][i].family)
+				handler(data, XFRM_PRESENT, &kernel[out][i]);
 	asked.listed += 2 * pair_count;
 	asked.calls += 2 * pair_count / 8 + 2;
 	return 0;
@@ -194,7 +214,8 @@ void xfrm_close(struct xfrm *x)
 
 int xfrm_read_events(struct xfrm *x)
 {
-	(void)x;
+	if (x->unlisted)
+		on_sa(agent, XFRM_ALL, NULL);
 	return 0;
 }
 
@@ -408,6 +429,14 @@ void edges_agent(struct agent *a)
 		die(error[0] ? error : "an agent");
 	/* From now on all forward, and what comes is new. */
 	a->membership.active.members = (1ULL << MEMBERS) - 1;
+}
+
+void edges_stop(struct agent *a)
+{
+	sadb_stop(a);
+	probe_stop(a);
+	sd_event_unref(a->event);
+	esl_guards_close(a->pins.guards);
 }
 
 void edges_pass(struct agent *a, __u32 i, __u64 packets)
