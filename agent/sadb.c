@@ -194,7 +194,9 @@ static void list_again(struct agent *a)
 	int err;
 
 	db->listing++;
+	db->lists = true;
 	err = xfrm_list(&a->xfrm, on_change, a);
+	db->lists = false;
 	if (err && !db->unlisted)
 		say(LOG_ERR, "cannot list the kernel's SAs: %s", strerror(-err));
 	db->unlisted = err;

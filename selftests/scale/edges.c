@@ -23,6 +23,7 @@
 struct asked asked;
 __u64 clock_ns = 1000 * MS;
 bool edges_broken;
+__u64 edges_draw;
 
 static struct kernel_sa kernel[2][PAIRS_MAX];	/* by direction: 1 is out */
 static __u64 passed[PAIRS_MAX];
@@ -276,7 +277,7 @@ int probe_send(const struct kernel_sa *sa)
 	k->oseq++;
 	probes[probe_count++] = (struct esl_event){ .kind = ESL_EVENT_SALT,
 						    .index = known->index,
-						    .seq = k->key_print * 0x9e3779b97f4a7c15ULL };
+						    .seq = (k->key_print + (edges_draw << 32)) * 0x9e3779b97f4a7c15ULL };
 	return 0;
 }
 
@@ -429,6 +430,17 @@ void edges_agent(struct agent *a)
 		die(error[0] ? error : "an agent");
 	/* From now on all forward, and what comes is new. */
 	a->membership.active.members = (1ULL << MEMBERS) - 1;
+}
+
+void edges_restart(struct agent *a)
+{
+	char error[ESL_ERROR_MAX] = "";
+
+	sadb_stop(a);
+	probe_stop(a);
+	timer_count = probe_count = 0;
+	if (probe_start(a) || sadb_start(a, error))
+		die(error[0] ? error : "an agent");
 }
 
 void edges_stop(struct agent *a)

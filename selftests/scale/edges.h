@@ -39,6 +39,8 @@ void edges_lose(__u32 i, bool outbound);
 /* XFRM tells the agent; of a listing nothing comes while it is broken. */
 void edges_tell(enum xfrm_change change, const struct kernel_sa *sa);
 extern bool edges_broken;
+/* Another number, and each transform has another salt from now on. */
+extern __u64 edges_draw;
 
 /* An agent of member 0, with maps of its own and the SAs of the kernel. */
 void edges_agent(struct agent *a);
@@ -48,6 +50,8 @@ void edges_flush(struct agent *a, bool page);
 void edges_run(struct agent *a, __u64 for_ns);
 /* The program let packets more pass on inbound SA i. */
 void edges_pass(struct agent *a, __u32 i, __u64 packets);
+/* It is stopped and started again; its maps, and what the others know, stay. */
+void edges_restart(struct agent *a);
 /* Its end. */
 void edges_stop(struct agent *a);
 
@@ -66,6 +70,9 @@ void held_rows(void);
 
 /* kernel.c */
 void kernel_rows(void);
+
+/* moves.c */
+void moves_rows(void);
 
 /* floors.c */
 void floors_rows(void);

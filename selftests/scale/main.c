@@ -314,6 +314,7 @@ int main(void)
 	held_rows();
 	floors_rows();
 	kernel_rows();
+	moves_rows();
 	printf("scale: %d passed, %d failed\n", good, bad);
 	return bad != 0;
 }
