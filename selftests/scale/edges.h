@@ -52,6 +52,8 @@ void edges_run(struct agent *a, __u64 for_ns);
 void edges_pass(struct agent *a, __u32 i, __u64 packets);
 /* It is stopped and started again; its maps, and what the others know, stay. */
 void edges_restart(struct agent *a);
+/* And later fragments. */
+void edges_pass_parts(struct agent *a, __u32 i, __u32 parts);
 /* Its end. */
 void edges_stop(struct agent *a);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * What the kernel tells of SAs: a listing after changes that were not told, one that
- * fails, and keys that it keeps to itself.
+ * fails, and keys that it keeps to itself; and a top that moves late.
  */
 #include <string.h>
 
@@ -91,8 +91,28 @@ static void hidden_row(void)
 	edges_stop(&a);
 }
 
+/* The SA falls idle with a packet of which the last part comes seconds later. */
+static void late_part_row(void)
+{
+	static const char name[] = "kernel, a late fragment";
+	static struct agent a;
+
+	begin(&a);
+	edges_pass(&a, 0, 1);
+	for (int i = 0; i < 50; i++) {
+		sadb_hello(&a);
+		edges_run(&a, 100 * MS);
+	}
+	edges_pass_parts(&a, 0, 1);
+	++*edges_seq(0);
+	sadb_tell_active(&a);
+	judge(name, "tops the kernel has not", known(&a, 0, false)->kernel.seq != 1, 0, "SAs");
+	edges_stop(&a);
+}
+
 void kernel_rows(void)
 {
+	late_part_row();
 	listing_row();
 	failed_row();
 	hidden_row();
