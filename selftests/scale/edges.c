@@ -26,8 +26,6 @@ bool edges_broken;
 __u64 edges_draw;
 
 static struct kernel_sa kernel[2][PAIRS_MAX];	/* by direction: 1 is out */
-static __u64 passed[PAIRS_MAX];
-static __u32 parts_passed[PAIRS_MAX];
 static __u32 pair_count;
 
 static struct agent *agent;
@@ -73,8 +71,6 @@ static void make(__u32 from, __u32 pairs)
 
 void edges_fill(__u32 pairs)
 {
-	memset(passed, 0, sizeof(passed));
-	memset(parts_passed, 0, sizeof(parts_passed));
 	make(0, pairs);
 }
 
@@ -451,33 +447,6 @@ void edges_stop(struct agent *a)
 	probe_stop(a);
 	sd_event_unref(a->event);
 	esl_guards_close(a->pins.guards);
-}
-
-static void count_in(struct agent *a, __u32 i, __u64 packets, __u32 parts)
-{
-	static struct esl_sa_seq *values;
-	struct esl_sa_key key = edges_key(i, false);
-	const struct sa *sa = sadb_find(a->sadb, &key);
-
-	if (!values)
-		values = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*values));
-	passed[i] += packets;
-	if (!sa || !values)
-		die("an inbound SA");
-	values[0].packets = passed[i];
-	values[0].parts = parts_passed[i] += parts;
-	if (bpf_map_update_elem(a->pins.sa_seq, &sa->index, values, BPF_ANY))
-		die("the count of an SA");
-}
-
-void edges_pass(struct agent *a, __u32 i, __u64 packets)
-{
-	count_in(a, i, packets, 0);
-}
-
-void edges_pass_parts(struct agent *a, __u32 i, __u32 parts)
-{
-	count_in(a, i, 0, parts);
 }
 
 /* The linker puts these before libbpf's, to count them. */
