@@ -372,6 +372,7 @@ int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r,
 		return -ENOMEM;
 	if (sa->present && !sa->outbound)
 		return -EPROTO;
+	holder = sa->outbound && sa->recorded ? a->sadb->out[sa->index] : sa;
 	if (!sa->lanes.plan.lanes)
 		sa->lanes.plan = r->lanes;
 	sa->outbound = true;
@@ -380,7 +381,6 @@ int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r,
 	allowance = rejoin_allowance(&rule, &r->lanes, sa->kernel.esn);
 	rejoin_announced(&sa->rejoin, from, r->round, sa->recorded, wanted, allowance);
 	/* The peer has another address here: what is acknowledged for this one will be asked for there. */
-	holder = sa->recorded ? a->sadb->out[sa->index] : sa;
 	if (holder != sa)
 		rejoin_announced(&holder->rejoin, from, r->round, true, false, allowance);
 	if (sa->rejoin.due | sa->rejoin.refused)

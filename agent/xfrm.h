@@ -66,8 +66,9 @@ struct xfrm {
 	struct mnl_socket *request;
 	struct mnl_socket *events;
 	unsigned int seq;
-	bool unlisted;			/* SAs may have changed unheard, and are to be listed; */
-	bool policies_unlisted;		/* policies */
+	bool missed;			/* changes were not told: all is to be listed when no event waits */
+	bool unlisted;			/* that of SAs failed, */
+	bool policies_unlisted;		/* of policies */
 	xfrm_handler handler;
 	xfrm_policy_handler policy_handler;
 	void *data;
@@ -85,8 +86,7 @@ int xfrm_events_fd(const struct xfrm *x);
 
 /*
  * Read what is waiting on the event socket and call the handlers; at the end with XFRM_ALL
- * where changes were not told one by one, or a listing failed.  To be called again soon while
- * one of unlisted holds.
+ * where changes were not told one by one, or a listing failed.  To be called again soon where it did.
  */
 int xfrm_read_events(struct xfrm *x);
 

@@ -28,7 +28,7 @@ static void updated(struct xfrm *x, const struct nlmsghdr *nlh)
 	err = xfrm_get_sa(x, &sa, on_sa, x);
 	/* It is gone: that is told next. */
 	if (err && err != -ESRCH)
-		x->unlisted = true;
+		x->missed = true;
 }
 
 static int on_event(const struct nlmsghdr *nlh, void *data)
@@ -41,18 +41,21 @@ static int on_event(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	case XFRM_MSG_MIGRATE:
 		/* SAs and policies have another address, and no other message tells of it. */
-		x->unlisted = x->policies_unlisted = true;
+		x->missed = true;
 		return MNL_CB_OK;
 	}
 	xfrm_message(nlh, x->handler, x->data);
 	return xfrm_policy_message(nlh, x->policy_handler, x->data);
 }
 
-static void list_unlisted(struct xfrm *x)
+static void list_missed(struct xfrm *x)
 {
-	if (x->unlisted)
+	bool all = x->missed;
+
+	x->missed = false;
+	if (all || x->unlisted)
 		x->handler(x->data, XFRM_ALL, NULL);
-	if (x->policies_unlisted)
+	if (all || x->policies_unlisted)
 		x->policy_handler(x->data, XFRM_ALL, NULL);
 }
 
@@ -69,13 +72,13 @@ int xfrm_read_events(struct xfrm *x)
 			continue;
 		/* From here on the kernel drops all that it tells, without a word, until nothing waits. */
 		if (n < 0 && errno == ENOBUFS) {
-			x->unlisted = x->policies_unlisted = true;
+			x->missed = true;
 			continue;
 		}
 		if (n < 0)
 			return -errno;
 		mnl_cb_run(buf, (size_t)n, 0, 0, on_event, x);
 	}
-	list_unlisted(x);
+	list_missed(x);
 	return 0;
 }

@@ -258,6 +258,16 @@ Test(agent_xfrm, overrun_is_listed_when_nothing_waits)
 	expect_told("");
 }
 
+/* A listing in the midst of that does not see what is dropped after it. */
+Test(agent_xfrm, overrun_and_flush)
+{
+	put_error(x.events, ENOBUFS);
+	put(x.events, XFRM_MSG_FLUSHSA, 0);
+	put_gone(x.events, SPI);
+	xfrm_read_events(&x);
+	expect_told("list =1000 -1000 list =1000 policies ");
+}
+
 Test(agent_xfrm, listing_that_failed_is_repeated)
 {
 	put_error(x.events, ENOBUFS);
