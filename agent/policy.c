@@ -48,7 +48,8 @@ struct policies {
 	__u32 round;
 	size_t count;		/* entries */
 	bool any;		/* one of them keeps to a slot */
-	bool full;		/* was said */
+	bool full;		/* was said, */
+	bool unlisted;		/* and so was this */
 	struct policy *gone_policies;	/* found in a walk, which may not remove them */
 	struct listed *gone_entries;
 	sd_event_source *look;
@@ -139,10 +140,11 @@ static void list_again(struct agent *a)
 
 	ps->listing++;
 	err = xfrm_list_policies(&a->xfrm, on_listed, a);
-	if (err) {
+	if (err && !ps->unlisted)
 		say(LOG_ERR, "cannot list the kernel's policies: %s", strerror(-err));
+	ps->unlisted = err;
+	if (err)
 		return;
-	}
 	ps->gone_policies = NULL;
 	twalk_r(ps->tree, find_unlisted, ps);
 	for (struct policy *p = ps->gone_policies, *next; p; p = next) {

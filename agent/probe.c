@@ -170,11 +170,15 @@ void probe_new_key(struct agent *a, struct sa *sa)
 void probe_moved(struct agent *a, struct sa *sa, const struct sa *from)
 {
 	const struct salt_book *b = from->audit ? &from->audit->book : NULL;
+	const struct esl_guard *g = guard_of(a, sa);
 
-	if (!b || !audit_of(sa))
+	if (!audit_of(sa))
 		return;
-	for (size_t i = 0; i < b->count; i++)
+	for (size_t i = 0; b && i < b->count; i++)
 		salt_merge(&sa->audit->book, b->pair[i].member, b->pair[i].salt, b->pair[i].used);
+	/* Used before this agent started, and not opened since. */
+	if (esl_load(&g->audit) == ESL_AUDIT_SALT)
+		salt_merge(&sa->audit->book, self(a), esl_load(&g->salt), true);
 	restart(sa);
 	tell_guard(a, sa);
 	look(a, sa);
@@ -223,8 +227,10 @@ static void redraw(struct agent *a, struct sa *sa)
 
 	tell_guard(a, sa);
 	err = xfrm_redraw(&a->xfrm, &sa->kernel);
-	say(err ? LOG_ERR : LOG_NOTICE, "SA 0x%08x: %s%s%s", sa->key.spi, salt_sentence(SALT_TOO_CLOSE),
-	    err ? ": " : "", err ? strerror(-err) : "");
+	if (!err || err != u->redraw_err)
+		say(err ? LOG_ERR : LOG_NOTICE, "SA 0x%08x: %s%s%s", sa->key.spi, salt_sentence(SALT_TOO_CLOSE),
+		    err ? ": " : "", err ? strerror(-err) : "");
+	u->redraw_err = err;
 	if (err)
 		return;
 	u->redraws++;

@@ -24,6 +24,7 @@ struct sa_audit {
 	__u64 probe_ns;		/* when the next one may go */
 	__u64 told_ns;		/* when all of the book was told last */
 	__u64 redraws;
+	int redraw_err;		/* why the last try was in vain, as the log says */
 };
 
 int probe_start(struct agent *a);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Has the kernel's top of an inbound SA to be read again?  To ask it for each of
- * thousands of SAs costs milliseconds; the program's count of packets that it let
+ * thousands of SAs costs milliseconds; the program's count of packets, and parts of packets, that it let
  * pass costs a fraction, and tells which ones can have moved.
  *
  * Pure.  All times are nanoseconds of one clock that never goes back.
@@ -13,7 +13,8 @@
 
 #include <espalier/types.h>
 
-/* What the program counted is through XFRM by then: it may wait for a core, or for the other fragments. */
+/* What the program counted is through XFRM by then: it may wait for a core.  Fragments are counted one by one,
+ * because the kernel keeps the others for up to a minute until the last one comes. */
 #define QUIET_SETTLE_NS 1000000000ULL
 
 struct quiet {

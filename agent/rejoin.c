@@ -195,6 +195,21 @@ void rejoin_recorded(struct rejoin_sa *s, __u64 now_ns)
 	s->since_ns = s->whole ? now_ns : 0;
 }
 
+void rejoin_merge(struct rejoin_sa *s, const struct rejoin_sa *known)
+{
+	for (__u32 i = 0; i < ESL_LANES_MAX; i++)
+		s->heard[i] = max64(s->heard[i], known->heard[i]);
+	s->outlived |= known->outlived;
+	s->asked &= known->asked;
+	s->refused |= known->refused;
+	s->due = (s->due | known->due) & ~s->outlived;
+	s->promised |= known->promised;
+	s->lapsed |= known->lapsed;
+	s->least = max64(s->least, known->least);
+	s->whole &= known->whole;
+	s->since_ns = known->since_ns ? s->since_ns : 0;
+}
+
 struct rejoin_answer rejoin_answer(struct rejoin_sa *s, __u32 from, bool recorded, __u64 life_ns,
 				   __u64 living)
 {

@@ -149,6 +149,10 @@ bool rejoin_disowned(struct rejoin_sa *s, bool held);
 /* It begins anew in this round, and enters none below. */
 void rejoin_resumed(struct rejoin_sa *s, __u64 round);
 
+/* s and known are of one SA, for two addresses of the peer, and a record stands for both: what was
+ * promised for either holds for both, and what only one of them can say is not said. */
+void rejoin_merge(struct rejoin_sa *s, const struct rejoin_sa *known);
+
 /* This member has a record of the SA from now on. */
 void rejoin_recorded(struct rejoin_sa *s, __u64 now_ns);
 

@@ -115,12 +115,8 @@ struct sa *sadb_unqueue(struct sadb *db, enum sa_work work)
 
 static void list_again(struct agent *a);
 
-static void gone(struct agent *a, const struct esl_sa_key *key)
+static void gone(struct agent *a, struct sa *sa)
 {
-	struct sa *sa = sadb_find(a->sadb, key);
-
-	if (!sa)
-		return;
 	sa->present = false;
 	if (sa->outbound) {
 		probe_gone(a, sa);
@@ -128,6 +124,21 @@ static void gone(struct agent *a, const struct esl_sa_key *key)
 	} else {
 		sadb_close_inbound(a, sa);
 	}
+}
+
+/* Without its key an SA is not told from another one of its SPI; one that is known is still there. */
+static void refuse(struct agent *a, const struct kernel_sa *k)
+{
+	struct sa *sa = sadb_find(a->sadb, &k->key);
+
+	if (sa && sa->present) {
+		sa->listed = a->sadb->listing;
+		return;
+	}
+	if (!a->sadb->hidden)
+		say(LOG_ERR, "SA 0x%08x is not used, nor any other: the kernel does not tell keys (lockdown=confidentiality)",
+		    k->key.spi);
+	a->sadb->hidden = true;
 }
 
 static void on_change(void *data, enum xfrm_change change, const struct kernel_sa *k)
@@ -141,7 +152,9 @@ static void on_change(void *data, enum xfrm_change change, const struct kernel_s
 		return;
 	}
 	if (change == XFRM_GONE) {
-		gone(a, &k->key);
+		sa = sadb_find(a->sadb, &k->key);
+		if (sa)
+			gone(a, sa);
 		return;
 	}
 	outbound = settings_is_cluster(&a->conf, &k->saddr);
@@ -150,6 +163,10 @@ static void on_change(void *data, enum xfrm_change change, const struct kernel_s
 	if ((k->key.protocol != ESL_IPPROTO_ESP && k->key.protocol != ESL_IPPROTO_AH) || !k->key.spi ||
 	    outbound == inbound)
 		return;
+	if (k->hidden) {
+		refuse(a, k);
+		return;
+	}
 	sa = sadb_find_or_add(a->sadb, &k->key);
 	if (!sa) {
 		say(LOG_ERR, "SA 0x%08x: no memory for another SA", k->key.spi);
@@ -159,6 +176,7 @@ static void on_change(void *data, enum xfrm_change change, const struct kernel_s
 		sadb_new_key(sa);
 	sa->kernel = *k;
 	sa->outbound = outbound;
+	sa->listed = a->sadb->listing;
 	if (outbound)
 		sadb_identify(a, sa);
 	sa->present = true;
@@ -175,14 +193,21 @@ static void list_again(struct agent *a)
 	struct sadb *db = a->sadb;
 	int err;
 
-	for (size_t i = 0; i < db->count; i++)
-		db->all[i]->present = false;
+	db->listing++;
+	db->lists = true;
 	err = xfrm_list(&a->xfrm, on_change, a);
-	if (err)
+	db->lists = false;
+	if (err && !db->unlisted)
 		say(LOG_ERR, "cannot list the kernel's SAs: %s", strerror(-err));
-	for (size_t i = 0; i < db->count && !err; i++)
-		if (!db->all[i]->present && !db->all[i]->outbound)
-			sadb_close_inbound(a, db->all[i]);
+	db->unlisted = err;
+	/* What is found when it succeeds was there when this agent started, for all that is known. */
+	db->starting &= db->unlisted;
+	for (size_t i = 0; i < db->count && !err; i++) {
+		struct sa *sa = db->all[i];
+
+		if (sa->listed != db->listing && (sa->present || !sa->outbound))
+			gone(a, sa);
+	}
 	policy_changed(a);
 }
 
@@ -225,6 +250,8 @@ void sadb_each(struct agent *a, void (*f)(const struct sa *sa, void *data), void
 
 void sadb_hello(struct agent *a)
 {
+	if (a->xfrm.unlisted || a->xfrm.policies_unlisted)
+		xfrm_read_events(&a->xfrm);
 	sadb_find_senders(a);
 	sadb_find_spent(a);
 	sadb_find_ended(a);
@@ -281,7 +308,6 @@ int sadb_start(struct agent *a, char error[ESL_ERROR_MAX])
 		return err;
 	a->sadb->starting = true;
 	list_again(a);
-	a->sadb->starting = false;
 	policy_on_change(a, XFRM_ALL, NULL);
 	return 0;
 }

@@ -56,6 +56,7 @@ struct sa {
 	bool outbound;
 	bool present;			/* in the kernel */
 	bool recorded;			/* in the maps */
+	__u32 listed;			/* in this listing of the kernel's, or told since */
 	bool stirred;			/* inbound: since its top was last told packets passed, or it moved; */
 	bool again;			/* it is told once more: a message may be lost */
 	__u32 index;
@@ -71,6 +72,7 @@ struct sa {
 	enum rejoin silent;		/* why nothing is sent; OPEN: it is */
 	bool held;			/* hold.round is announced and not used yet */
 	struct held hold;
+	bool unmoved;			/* it could not go on for another address of the peer, as the log says */
 	struct rejoin_sa rejoin;
 	__u64 outlived;			/* how often it had to begin anew, as another life was heard of */
 	__u64 print;			/* of the key that the record was made for; 0: not told */
@@ -124,6 +126,10 @@ struct sadb {
 	size_t held;				/* rounds that are announced and not used yet, */
 	size_t held_page;			/* and where the next page of them begins */
 	__u64 strange;				/* acknowledgements and answers to another life of this member */
+	__u32 listing;				/* of the kernel's SAs, counted: the last one, */
+	bool unlisted;				/* which failed, as the log says */
+	bool hidden;				/* the kernel does not tell keys, as the log says */
+	bool lists;				/* just now */
 	bool starting;				/* the first look at the kernel's SAs */
 	bool waiting;				/* SAs wait until all know the same windows */
 	bool unread;				/* the tops could not be told, as the log says */
@@ -204,8 +210,11 @@ void sadb_each(struct agent *a, void (*f)(const struct sa *sa, void *data), void
 /* Inbound: the kernel has the SPI with another key than before: what was known is of another SA. */
 void sadb_new_key(struct sa *sa);
 
-/* Outbound: sa->kernel was just read, and its key may not be the record's. */
-void sadb_identify(struct agent *a, struct sa *sa);
+/*
+ * Outbound: sa->kernel was just read, and its key may not be the record's, or be that of a record for
+ * another address of the peer.  False: it is, and it cannot go on there now.
+ */
+bool sadb_identify(struct agent *a, struct sa *sa);
 
 /* Read the tops of all inbound SAs from the kernel into sadb.tops. */
 int sadb_read_tops(struct agent *a);

@@ -261,7 +261,8 @@ void sadb_open_outbound(struct agent *a, struct sa *sa)
 	__u64 round = 0;
 	int err = 0;
 
-	if (!sa->present || !a->join.joined || !choose_plan(a, sa))
+	/* A record of its own would let the numbers that it had at another address pass again. */
+	if (!sa->present || !a->join.joined || !sadb_identify(a, sa) || !choose_plan(a, sa))
 		return;
 	sa->lanes.lane = a->conf.member;
 	if (sa->lanes.lane >= sa->lanes.plan.lanes) {
@@ -363,20 +364,25 @@ int sadb_on_step(sd_event_source *source, void *data)
 
 int sadb_announced(struct agent *a, __u32 from, const struct announced_round *r, bool wanted)
 {
-	struct sa *sa = sadb_find_or_add(a->sadb, &r->key);
+	struct sa *sa = sadb_find_or_add(a->sadb, &r->key), *holder;
 	struct rejoin_rule rule = sadb_rule(a);
+	__u64 allowance;
 
 	if (!sa)
 		return -ENOMEM;
 	if (sa->present && !sa->outbound)
 		return -EPROTO;
+	holder = sa->outbound && sa->recorded ? a->sadb->out[sa->index] : sa;
 	if (!sa->lanes.plan.lanes)
 		sa->lanes.plan = r->lanes;
 	sa->outbound = true;
 	if (memcmp(&sa->lanes.plan, &r->lanes, sizeof(r->lanes)))
 		return -EPROTO;
-	rejoin_announced(&sa->rejoin, from, r->round, sa->recorded, wanted,
-			 rejoin_allowance(&rule, &r->lanes, sa->kernel.esn));
+	allowance = rejoin_allowance(&rule, &r->lanes, sa->kernel.esn);
+	rejoin_announced(&sa->rejoin, from, r->round, sa->recorded, wanted, allowance);
+	/* The peer has another address here: what is acknowledged for this one will be asked for there. */
+	if (holder != sa)
+		rejoin_announced(&holder->rejoin, from, r->round, true, false, allowance);
 	if (sa->rejoin.due | sa->rejoin.refused)
 		sadb_acknowledge(a, sa);
 	if (lane_on_announced(&sa->lanes, r->round)) {

@@ -4,6 +4,7 @@
  * that one that lost its state knows where it may begin.  rejoin.h has the rule.
  */
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <openssl/rand.h>
 #include <string.h>
 #include <syslog.h>
@@ -18,36 +19,70 @@
 #define SPENT_MOST (3ULL << 30)
 #define ASKED_AT_ONCE 256
 
-/* Another record of the same SPI and key: the peer has another address now. */
-static const struct sa *moved_from(struct sadb *db, const struct sa *sa)
+/* Another record of the same SPI and key: the peer has another address now.  Of several
+ * the one that the guard goes by. */
+static struct sa *moved_from(struct sadb *db, const struct sa *sa)
 {
 	const struct sa *other = sa->kernel.key_print ? *sadb_chain(db, sa->key.spi) : NULL;
 
 	for (; other; other = other->same_spi) {
 		if (other != sa && other->outbound && other->recorded && other->key.spi == sa->key.spi &&
 		    other->key.protocol == sa->key.protocol && other->print == sa->kernel.key_print)
-			return other;
+			return db->out[other->index];
 	}
 	return NULL;
 }
 
+/*
+ * The peer is back at an address it had before: the guard goes by the record for another
+ * one.  Where the kernel has both, the one that came last counts, which a listing tells first.
+ */
+static struct sa *left_for(const struct sadb *db, const struct sa *sa)
+{
+	struct sa *other = db->out[sa->index];
+
+	if (!other || other == sa || (other->present && (sa->present || (db->lists && other->listed == db->listing))))
+		return NULL;
+	return other;
+}
+
+static void drop_hold(struct agent *a, struct sa *sa)
+{
+	a->sadb->held -= sa->held;
+	sa->held = false;
+}
+
+/* sa goes on where from was. What was promised to others for either address holds. */
+static void hand_over(struct agent *a, struct sa *sa, struct sa *from)
+{
+	struct rejoin_sa known = sa->rejoin;
+	__u64 ahead = sa->recorded ? sa->lanes.ahead : 0;
+
+	sa->index = from->index;
+	sa->print = from->print;
+	sa->lanes = from->lanes;
+	sa->lanes.started = false;
+	sa->lanes.ahead = ahead > sa->lanes.ahead ? ahead : sa->lanes.ahead;
+	sa->rejoin = from->rejoin;
+	if (sa->recorded)
+		rejoin_merge(&sa->rejoin, &known);
+	sa->recorded = true;
+	drop_hold(a, sa);
+	drop_hold(a, from);
+	sa->silent = REJOIN_OPEN;
+	a->sadb->out[sa->index] = sa;
+	probe_moved(a, sa, from);
+}
+
 /* One guard for all addresses of an SA, so that no number passes once for each. */
-static void move(struct agent *a, struct sa *sa, const struct sa *from)
+static int add_record(struct agent *a, const struct sa *sa, const struct sa *from)
 {
 	struct esl_sa_out out;
 
 	if (bpf_map_lookup_elem(a->pins.sa_out, &from->key, &out) ||
 	    bpf_map_update_elem(a->pins.sa_out, &sa->key, &out, BPF_ANY))
-		return;
-	sa->index = from->index;
-	sa->print = from->print;
-	sa->lanes = from->lanes;
-	sa->lanes.started = false;
-	sa->rejoin = from->rejoin;
-	sa->recorded = true;
-	a->sadb->out[sa->index] = sa;
-	probe_moved(a, sa, from);
-	say(LOG_NOTICE, "SA 0x%08x goes on for another address of the peer", sa->key.spi);
+		return -errno;
+	return 0;
 }
 
 /* A record for another address, of the same SPI, that goes by the same guard; or NULL. */
@@ -65,30 +100,44 @@ static void forget(struct agent *a, struct sa *sa)
 	struct sa *other = sharer(a->sadb, sa);
 
 	bpf_map_delete_elem(a->pins.sa_out, &sa->key);
-	if (other)
-		a->sadb->out[sa->index] = other;
-	else
+	if (!other)
 		sadb_give_index(a->sadb, sa);
+	else if (a->sadb->out[sa->index] == sa)
+		hand_over(a, other, sa);
 	/* Members that do not know of the new key yet announce the plan of the old one. */
 	sa->lanes = (struct lane_state){ .plan = plan };
 	sa->rejoin = (struct rejoin_sa){};
-	a->sadb->held -= sa->held;
-	sa->recorded = sa->held = false;
+	drop_hold(a, sa);
+	sa->recorded = false;
 	probe_new_key(a, sa);
 	sa->silent = REJOIN_OPEN;
 	sa->print = 0;
 	say(LOG_NOTICE, "SA 0x%08x has another key: it is another SA", sa->key.spi);
+	if (other)
+		sadb_open_outbound(a, other);
 }
 
-void sadb_identify(struct agent *a, struct sa *sa)
+bool sadb_identify(struct agent *a, struct sa *sa)
 {
-	const struct sa *from;
+	struct sa *from;
+	int err = 0;
 
 	if (sa->recorded && sa->print && sa->kernel.key_print && sa->print != sa->kernel.key_print)
 		forget(a, sa);
-	from = sa->recorded ? NULL : moved_from(a->sadb, sa);
-	if (from)
-		move(a, sa, from);
+	from = sa->recorded ? left_for(a->sadb, sa) : moved_from(a->sadb, sa);
+	if (!from)
+		return true;
+	if (!sa->recorded)
+		err = add_record(a, sa, from);
+	if (err && !sa->unmoved)
+		say(LOG_ERR, "SA 0x%08x: silent: it cannot go on for another address of the peer: %s", sa->key.spi,
+		    strerror(-err));
+	sa->unmoved = err;
+	if (err)
+		return false;
+	hand_over(a, sa, from);
+	say(LOG_NOTICE, "SA 0x%08x goes on for another address of the peer", sa->key.spi);
+	return true;
 }
 
 struct rejoin_rule sadb_rule(const struct agent *a)

@@ -34,7 +34,7 @@ static void take_counts(struct sadb *db, const __u32 index[], size_t count, __u6
 		if (!sa)
 			continue;
 		for (size_t cpu = 0; cpu < db->cpus; cpu++)
-			sum += seen[cpu].packets;
+			sum += seen[cpu].packets + seen[cpu].parts;
 		/* One that was never used has nothing to be told. */
 		sa->stirred |= quiet_count(&sa->quiet, sum, now) && sum;
 	}

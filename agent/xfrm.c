@@ -11,6 +11,7 @@
 
 #define BUFFER_SIZE 32768
 #define EVENT_BUFFER (4 * 1024 * 1024)
+#define EVENT_GROUPS (XFRMGRP_SA | XFRMGRP_EXPIRE | XFRMGRP_POLICY | 1U << (XFRMNLGRP_MIGRATE - 1))
 
 struct esl_addr xfrm_addr(const xfrm_address_t *a, __u16 family)
 {
@@ -65,6 +66,35 @@ static bool is_seqiv(const struct nlattr *attr)
 		!memcmp(mnl_attr_get_payload(attr), counter, sizeof(counter) - 1));
 }
 
+/* Under lockdown=confidentiality the kernel tells zeros. */
+static bool is_hidden(const struct nlattr *attr)
+{
+	static const size_t heads[] = { [XFRMA_ALG_AEAD] = sizeof(struct xfrm_algo_aead),
+					[XFRMA_ALG_AUTH_TRUNC] = sizeof(struct xfrm_algo_auth),
+					[XFRMA_ALG_AUTH] = sizeof(struct xfrm_algo),
+					[XFRMA_ALG_CRYPT] = sizeof(struct xfrm_algo) };
+	__u16 type = mnl_attr_get_type(attr), size = mnl_attr_get_payload_len(attr);
+	const __u8 *bytes = mnl_attr_get_payload(attr);
+	size_t head = type < sizeof(heads) / sizeof(heads[0]) ? heads[type] : 0;
+
+	if (!head || size <= head)
+		return false;
+	for (size_t i = head; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+bool xfrm_is_hidden(const struct nlmsghdr *nlh, size_t offset)
+{
+	const struct nlattr *attr;
+	bool hidden = false;
+
+	mnl_attr_for_each(attr, nlh, offset)
+		hidden |= is_hidden(attr);
+	return hidden;
+}
+
 static void take_replay(struct kernel_sa *sa, const struct nlattr *attr)
 {
 	size_t size = mnl_attr_get_payload_len(attr);
@@ -103,6 +133,7 @@ static void take_replay(struct kernel_sa *sa, const struct nlattr *attr)
 	case XFRMA_ALG_CRYPT:
 		sa->has_salt |= is_seqiv(attr);
 		sa->key_print = key_print(sa->key_print, attr);
+		sa->hidden |= is_hidden(attr);
 	}
 }
 
@@ -147,19 +178,24 @@ static void deleted(const struct nlmsghdr *nlh, xfrm_handler handler, void *data
 	handler(data, XFRM_GONE, &sa);
 }
 
-static int on_message(const struct nlmsghdr *nlh, xfrm_handler handler, void *data)
+bool xfrm_take_sa(const struct nlmsghdr *nlh, struct kernel_sa *sa)
+{
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct xfrm_usersa_info))
+		return false;
+	take_info(sa, mnl_nlmsg_get_payload(nlh));
+	parse_sa(nlh, sizeof(struct xfrm_usersa_info), sa);
+	return true;
+}
+
+int xfrm_message(const struct nlmsghdr *nlh, xfrm_handler handler, void *data)
 {
 	const struct xfrm_user_expire *expire;
 	struct kernel_sa sa;
 
 	switch (nlh->nlmsg_type) {
 	case XFRM_MSG_NEWSA:
-	case XFRM_MSG_UPDSA:
-		if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct xfrm_usersa_info))
-			break;
-		take_info(&sa, mnl_nlmsg_get_payload(nlh));
-		parse_sa(nlh, sizeof(struct xfrm_usersa_info), &sa);
-		handler(data, XFRM_PRESENT, &sa);
+		if (xfrm_take_sa(nlh, &sa))
+			handler(data, XFRM_PRESENT, &sa);
 		break;
 	case XFRM_MSG_DELSA:
 		if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct xfrm_usersa_id))
@@ -179,14 +215,6 @@ static int on_message(const struct nlmsghdr *nlh, xfrm_handler handler, void *da
 	return MNL_CB_OK;
 }
 
-static int on_event(const struct nlmsghdr *nlh, void *data)
-{
-	struct xfrm *x = data;
-
-	on_message(nlh, x->handler, x->data);
-	return xfrm_policy_message(nlh, x->policy_handler, x->data);
-}
-
 int xfrm_open(struct xfrm *x, xfrm_handler handler, xfrm_policy_handler policy_handler, void *data)
 {
 	int size = EVENT_BUFFER, flags = SOCK_CLOEXEC;
@@ -195,7 +223,7 @@ int xfrm_open(struct xfrm *x, xfrm_handler handler, xfrm_policy_handler policy_h
 	x->request = mnl_socket_open2(NETLINK_XFRM, flags);
 	x->events = mnl_socket_open2(NETLINK_XFRM, flags | SOCK_NONBLOCK);
 	if (!x->request || !x->events || mnl_socket_bind(x->request, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_bind(x->events, XFRMGRP_SA | XFRMGRP_EXPIRE | XFRMGRP_POLICY, MNL_SOCKET_AUTOPID) < 0) {
+	    mnl_socket_bind(x->events, EVENT_GROUPS, MNL_SOCKET_AUTOPID) < 0) {
 		int err = -errno;
 
 		xfrm_close(x);
@@ -219,28 +247,6 @@ int xfrm_events_fd(const struct xfrm *x)
 	return mnl_socket_get_fd(x->events);
 }
 
-int xfrm_read_events(struct xfrm *x)
-{
-	char buf[BUFFER_SIZE];
-
-	for (;;) {
-		ssize_t n = mnl_socket_recvfrom(x->events, buf, sizeof(buf));
-
-		if (n < 0 && errno == EAGAIN)
-			return 0;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == ENOBUFS) {
-			x->handler(x->data, XFRM_ALL, NULL);
-			x->policy_handler(x->data, XFRM_ALL, NULL);
-			continue;
-		}
-		if (n < 0)
-			return -errno;
-		mnl_cb_run(buf, (size_t)n, 0, 0, on_event, x);
-	}
-}
-
 /* Send nlh and run cb over the answer up to its end or acknowledgement. */
 int xfrm_transact(struct xfrm *x, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 {
@@ -260,7 +266,7 @@ int xfrm_transact(struct xfrm *x, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 		}
 		if (n < 0)
 			return -errno;
-		/* What is left of a listing that was broken off. */
+		/* What is left of a question that was broken off. */
 		if (((struct nlmsghdr *)buf)->nlmsg_seq != nlh->nlmsg_seq) {
 			more = 1;
 			continue;
@@ -281,18 +287,56 @@ static int on_listed(const struct nlmsghdr *nlh, void *data)
 {
 	struct listing *l = data;
 
-	return on_message(nlh, l->handler, l->data);
+	return xfrm_message(nlh, l->handler, l->data);
+}
+
+int xfrm_dump(__u16 type, mnl_cb_t cb, void *data)
+{
+	struct xfrm own = { .request = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC) };
+	char buf[MNL_NLMSG_HDRLEN + 64];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	int err;
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	if (!own.request || mnl_socket_bind(own.request, 0, MNL_SOCKET_AUTOPID) < 0)
+		err = -errno;
+	else
+		err = xfrm_transact(&own, nlh, cb, data);
+	xfrm_close(&own);
+	return err;
 }
 
 int xfrm_list(struct xfrm *x, xfrm_handler handler, void *data)
 {
 	struct listing l = { handler, data };
-	char buf[MNL_NLMSG_HDRLEN + 64];
+	int err = xfrm_dump(XFRM_MSG_GETSA, on_listed, &l);
+
+	x->unlisted = err;
+	return err;
+}
+
+int xfrm_get_sa(struct xfrm *x, const struct kernel_sa *sa, mnl_cb_t cb, void *data)
+{
+	char buf[MNL_NLMSG_HDRLEN + 256];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 
 	nlh->nlmsg_type = XFRM_MSG_GETSA;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	return xfrm_transact(x, nlh, on_listed, &l);
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	xfrm_put_sa_id(nlh, sa);
+	return xfrm_transact(x, nlh, cb, data);
+}
+
+void xfrm_put_sa_id(struct nlmsghdr *nlh, const struct kernel_sa *sa)
+{
+	struct xfrm_usersa_id *id = mnl_nlmsg_put_extra_header(nlh, sizeof(*id));
+
+	id->daddr = sa->daddr;
+	id->spi = htonl(sa->key.spi);
+	id->family = sa->family;
+	id->proto = (__u8)sa->key.protocol;
+	if (sa->has_mark)
+		mnl_attr_put(nlh, XFRMA_MARK, sizeof(sa->mark), &sa->mark);
 }
 
 void xfrm_put_aevent_id(struct nlmsghdr *nlh, const struct kernel_sa *sa)

@@ -29,6 +29,7 @@ struct kernel_sa {
 	bool has_esn_state;		/* counter in XFRMA_REPLAY_ESN_VAL, else in REPLAY_VAL */
 	bool has_salt;			/* seqiv: the IV is the number XOR a salt (espalier/salt.h) */
 	bool offloaded;			/* a device encrypts */
+	bool hidden;			/* the kernel does not tell the key: key_print says nothing */
 	bool has_mark;
 	struct xfrm_mark mark;
 	__u32 replay_window;
@@ -65,6 +66,9 @@ struct xfrm {
 	struct mnl_socket *request;
 	struct mnl_socket *events;
 	unsigned int seq;
+	bool missed;			/* changes were not told: all is to be listed when no event waits */
+	bool unlisted;			/* that of SAs failed, */
+	bool policies_unlisted;		/* of policies */
 	xfrm_handler handler;
 	xfrm_policy_handler policy_handler;
 	void *data;
@@ -80,7 +84,10 @@ int xfrm_open(struct xfrm *x, xfrm_handler handler, xfrm_policy_handler policy_h
 void xfrm_close(struct xfrm *x);
 int xfrm_events_fd(const struct xfrm *x);
 
-/* Read what is waiting on the event socket and call the handlers. */
+/*
+ * Read what is waiting on the event socket and call the handlers; at the end with XFRM_ALL
+ * where changes were not told one by one, or a listing failed.  To be called again soon where it did.
+ */
 int xfrm_read_events(struct xfrm *x);
 
 /* Call the handler with XFRM_PRESENT for every SA, or policy. */
@@ -109,12 +116,22 @@ int xfrm_expire(struct xfrm *x, const struct kernel_sa *sa);
 /*
  * Delete an SA and add it again as it was, counter and lifetimes too: the kernel
  * draws another salt.  To be called while no number of the SA may leave: those
- * assigned meanwhile are assigned again.  -ESRCH: the SA is gone.
+ * assigned meanwhile are assigned again.  -ESRCH: the SA is gone.  -ENOKEY: the kernel
+ * does not tell its key, and it stays as it is.
  */
 int xfrm_redraw(struct xfrm *x, const struct kernel_sa *sa);
 
 /* Between the parts. */
 void xfrm_put_aevent_id(struct nlmsghdr *nlh, const struct kernel_sa *sa);
+void xfrm_put_sa_id(struct nlmsghdr *nlh, const struct kernel_sa *sa);
+bool xfrm_take_sa(const struct nlmsghdr *nlh, struct kernel_sa *sa);
+/* Is a key among the attributes that is not told? */
+bool xfrm_is_hidden(const struct nlmsghdr *nlh, size_t offset);
+int xfrm_message(const struct nlmsghdr *nlh, xfrm_handler handler, void *data);
+/* Run cb over the SA as the kernel tells it; it returns MNL_CB_STOP. */
+int xfrm_get_sa(struct xfrm *x, const struct kernel_sa *sa, mnl_cb_t cb, void *data);
+/* Run cb over a whole list, on a socket of its own: in the midst of it handlers ask for counters. */
+int xfrm_dump(__u16 type, mnl_cb_t cb, void *data);
 void xfrm_take_aevent(const struct nlmsghdr *nlh, struct kernel_sa *sa);
 int xfrm_policy_message(const struct nlmsghdr *nlh, xfrm_policy_handler handler, void *data);
 struct esl_addr xfrm_addr(const xfrm_address_t *a, __u16 family);

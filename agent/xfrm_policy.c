@@ -109,10 +109,8 @@ static int on_listed(const struct nlmsghdr *nlh, void *data)
 int xfrm_list_policies(struct xfrm *x, xfrm_policy_handler handler, void *data)
 {
 	struct listing l = { handler, data };
-	char buf[MNL_NLMSG_HDRLEN + 64];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	int err = xfrm_dump(XFRM_MSG_GETPOLICY, on_listed, &l);
 
-	nlh->nlmsg_type = XFRM_MSG_GETPOLICY;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	return xfrm_transact(x, nlh, on_listed, &l);
+	x->policies_unlisted = err;
+	return err;
 }

@@ -14,18 +14,6 @@ struct whole {
 	__u8 bytes[SA_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
-static void put_id(struct nlmsghdr *nlh, const struct kernel_sa *sa)
-{
-	struct xfrm_usersa_id *id = mnl_nlmsg_put_extra_header(nlh, sizeof(*id));
-
-	id->daddr = sa->daddr;
-	id->spi = htonl(sa->key.spi);
-	id->family = sa->family;
-	id->proto = (__u8)sa->key.protocol;
-	if (sa->has_mark)
-		mnl_attr_put(nlh, XFRMA_MARK, sizeof(sa->mark), &sa->mark);
-}
-
 static int on_sa(const struct nlmsghdr *nlh, void *data)
 {
 	struct whole *w = data;
@@ -78,18 +66,19 @@ int xfrm_redraw(struct xfrm *x, const struct kernel_sa *sa)
 	struct whole w = {};
 	int err;
 
-	nlh->nlmsg_type = XFRM_MSG_GETSA;
-	nlh->nlmsg_flags = NLM_F_REQUEST;
-	put_id(nlh, sa);
-	err = xfrm_transact(x, nlh, on_sa, &w);
-	if (err || !w.size) {
+	err = xfrm_get_sa(x, sa, on_sa, &w);
+	if (!err && !w.size)
+		err = -EMSGSIZE;
+	/* Added again it would go on with a key that everybody knows. */
+	if (!err && xfrm_is_hidden((const void *)w.bytes, sizeof(struct xfrm_usersa_info)))
+		err = -ENOKEY;
+	if (err) {
 		explicit_bzero(&w, sizeof(w));
-		return err ? err : -EMSGSIZE;
+		return err;
 	}
-	nlh = mnl_nlmsg_put_header(buf);
 	nlh->nlmsg_type = XFRM_MSG_DELSA;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	put_id(nlh, sa);
+	xfrm_put_sa_id(nlh, sa);
 	err = xfrm_transact(x, nlh, NULL, NULL);
 	if (!err)
 		err = add(x, &w);

@@ -97,6 +97,17 @@ static __always_inline int admit_ipsec(const struct esl_packet *p, int reason)
 	return reason;
 }
 
+/* A packet may be complete, and move the top of its SA, long after its first part was counted. */
+static __always_inline void count_part(const struct esl_packet *p, const struct esl_frag *f)
+{
+	struct esl_sa_key key = esl_sa_key(p, esl_ntohl(f->spi), f->protocol);
+	const struct esl_sa_in *sa = bpf_map_lookup_elem(&espalier_sa_in, &key);
+	struct esl_sa_seq *seen = sa ? bpf_map_lookup_elem(&espalier_sa_seq, &sa->index) : NULL;
+
+	if (seen)
+		seen->parts++;
+}
+
 /*
  * Linux peers fragment after encryption: only the first part carries the
  * number, and its owner takes the rest.
@@ -111,6 +122,7 @@ __attribute__((noinline)) int espalier_fragment(struct xdp_md *ctx, const struct
 	struct esl_packet p;
 	struct esl_frag new;
 	struct frame f;
+	int owner;
 
 	if (!h || !frame_of(ctx, &f) || !unparse(h, f.eth, f.end, &p) || f.role != ESL_OUTSIDE ||
 	    !esl_first_decides(&p) || !esl_is_to_cluster(f.config, &p))
@@ -118,7 +130,10 @@ __attribute__((noinline)) int espalier_fragment(struct xdp_md *ctx, const struct
 	key = esl_frag_key(&p);
 	if (p.later_fragment) {
 		known = bpf_map_lookup_elem(&espalier_frag, &key);
-		return known ? (int)esl_frag_owner(f.config, &p, known, NULL) : 0;
+		owner = known ? (int)esl_frag_owner(f.config, &p, known, NULL) : 0;
+		if (owner == ESL_FRAG_MINE)
+			count_part(&p, known);
+		return owner;
 	}
 	new = esl_frag(f.config, &p, reason);
 	if (new.owner)

@@ -23,10 +23,12 @@ $(T)/audit: $(call obj,selftests/audit/main.c $(AUDIT_SRC))
 # protects messages between members.
 SEAL_SRC  := $(wildcard agent/channel*.c) agent/seal.c agent/settings.c agent/tls.c \
 	     loader/conf_table.c loader/error.c loader/secret.c
-$(T)/unit: $(call obj,$(UNIT_SRC) $(DISP_SRC) $(PURE_SRC) $(SEAL_SRC) selftests/audit/packet.c selftests/audit/bits.c)
+# XFRM netlink, where agent_xfrm.c is the kernel.
+XFRM_SRC  := agent/xfrm.c agent/xfrm_events.c agent/xfrm_policy.c agent/xfrm_redraw.c
+$(T)/unit: $(call obj,$(UNIT_SRC) $(DISP_SRC) $(PURE_SRC) $(SEAL_SRC) $(XFRM_SRC) selftests/audit/packet.c selftests/audit/bits.c)
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread $(shell $(PKGCONF) --libs criterion libssl libcrypto libsystemd)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread $(shell $(PKGCONF) --libs criterion libssl libcrypto libsystemd libmnl)
 
 $(B)/dispatch-table: $(call obj,selftests/dispatch/main.c $(DISP_SRC) selftests/unit/packets.c)
 	$(say) LINK $@

@@ -137,7 +137,7 @@ struct esl_sa_seq {
 	__u64 packets;
 	__u64 bytes;
 	__u32 top;		/* highest low half seen on the wire by this CPU, unauthenticated */
-	__u32 reserved;
+	__u32 parts;		/* later fragments, which are not among the packets */
 };
 
 /* The record of an outbound SA: immutable while its key lives. */

@@ -4,13 +4,17 @@
  * table is a story that packets tell in turn; the world in which a step happens
  * stands before it.
  */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <stdio.h>
 
 #include "drive.h"
+#include "espalier.skel.h"
 
 #define SPI_FRAG 0x3003
 #define SPI_FLOOR 0x3004
 #define FLOOR 1000
+#define INDEX_FRAG 3
 
 enum who { OWNER, OTHER, LEADER, OWNING_LEADER, SILENT_OWNER, CHANGING_OWNER };
 
@@ -233,6 +237,30 @@ static void enter(struct drive *d, enum who who, enum door door)
 	world_write_config(d->obj, &c);
 }
 
+/* Later fragments that the record of the SA has seen. */
+static __u32 parts(struct drive *d)
+{
+	static struct esl_sa_seq cpu[1024];
+	__u32 index = INDEX_FRAG, sum = 0;
+
+	bpf_map_lookup_elem(bpf_map__fd(d->obj->maps.espalier_sa_seq), &index, cpu);
+	for (int i = 0; i < libbpf_num_possible_cpus(); i++)
+		sum += cpu[i].parts;
+	return sum;
+}
+
+/* Each that passes is counted for its SA, and none that is not mine: the last one may complete
+ * its packet a minute after the first.  One that meets another refusal may be. */
+static void expect_counted(struct drive *d, const char *name, int reason, __u32 more)
+{
+	bool mine = reason == ESL_OWNED_FRAGMENT;
+	char text[200];
+
+	snprintf(text, sizeof(text), "%s: %s", name, mine ? "counted" : "not counted");
+	if (mine || reason == ESL_FRAGMENT_UNKNOWN || reason == ESL_LOCAL_LEADER || reason == ESL_LOCAL_OTHER)
+		row(d, text, more == mine, "%u parts", more);
+}
+
 static void tell(struct drive *d, const struct story *story)
 {
 	for (size_t i = 0; i < story->count; i++) {
@@ -241,6 +269,7 @@ static void tell(struct drive *d, const struct story *story)
 		struct expected e = { XDP_DROP, s->reason, NULL, NULL };
 		char name[160];
 		struct frame f;
+		__u32 before;
 
 		if (reason_takes(s->reason)) {
 			e.action = XDP_PASS;
@@ -251,13 +280,15 @@ static void tell(struct drive *d, const struct story *story)
 		enter(d, s->who, door_of(s, story));
 		frame_build(&f, &in);
 		snprintf(name, sizeof(name), "%s: %s", story->name, s->name);
+		before = parts(d);
 		expect_xdp(d, name, &f, &e);
+		expect_counted(d, name, s->reason, parts(d) - before);
 	}
 }
 
 void test_xdp_fragments(struct drive *d)
 {
-	static const struct esl_sa_in sa = { .index = 3 };
+	static const struct esl_sa_in sa = { .index = INDEX_FRAG };
 	static const struct esl_sa_in floored = { .index = 4, .floor_set = 1, .floor = FLOOR };
 
 	world_sa_all(d->obj, SPI_FRAG, &sa);

@@ -23,9 +23,10 @@
 struct asked asked;
 __u64 clock_ns = 1000 * MS;
 __u32 edges_window = 1024;
+bool edges_broken;
+__u64 edges_draw;
 
 static struct kernel_sa kernel[2][PAIRS_MAX];	/* by direction: 1 is out */
-static __u64 passed[PAIRS_MAX];
 static __u32 pair_count;
 
 static struct agent *agent;
@@ -71,7 +72,6 @@ static void make(__u32 from, __u32 pairs)
 
 void edges_fill(__u32 pairs)
 {
-	memset(passed, 0, sizeof(passed));
 	make(0, pairs);
 }
 
@@ -105,12 +105,28 @@ __u64 *edges_seq(__u32 i)
 	return &kernel[0][i].seq;
 }
 
+struct kernel_sa *edges_kernel(__u32 i, bool outbound)
+{
+	return &kernel[outbound][i];
+}
+
+void edges_lose(__u32 i, bool outbound)
+{
+	kernel[outbound][i].family = 0;
+}
+
+void edges_tell(enum xfrm_change change, const struct kernel_sa *sa)
+{
+	on_sa(agent, change, sa);
+}
+
+/* The peer may have another address. */
 static struct kernel_sa *find(const struct kernel_sa *sa)
 {
 	bool out = sa->key.spi < SPI_IN;
 	__u32 i = sa->key.spi - (out ? SPI_OUT : SPI_IN);
 
-	return i < pair_count ? &kernel[out][i] : NULL;
+	return i < pair_count && kernel[out][i].family ? &kernel[out][i] : NULL;
 }
 
 static int read_one(struct kernel_sa *sa)
@@ -176,10 +192,13 @@ int xfrm_print_key(const void *key, size_t size)
 
 int xfrm_list(struct xfrm *x, xfrm_handler handler, void *data)
 {
-	(void)x;
+	x->unlisted = edges_broken;
+	if (edges_broken)
+		return -ENOBUFS;
 	for (int out = 0; out < 2; out++)
 		for (__u32 i = 0; i < pair_count; i++)
-			handler(data, XFRM_PRESENT, &kernel[out][i]);
+			if (kernel[out][i].family)
+				handler(data, XFRM_PRESENT, &kernel[out][i]);
 	asked.listed += 2 * pair_count;
 	asked.calls += 2 * pair_count / 8 + 2;
 	return 0;
@@ -205,7 +224,8 @@ void xfrm_close(struct xfrm *x)
 
 int xfrm_read_events(struct xfrm *x)
 {
-	(void)x;
+	if (x->unlisted)
+		on_sa(agent, XFRM_ALL, NULL);
 	return 0;
 }
 
@@ -270,7 +290,7 @@ int probe_send(const struct kernel_sa *sa)
 	k->oseq++;
 	probes[probe_count++] = (struct esl_event){ .kind = ESL_EVENT_SALT,
 						    .index = known->index,
-						    .seq = k->key_print * 0x9e3779b97f4a7c15ULL };
+						    .seq = (k->key_print + (edges_draw << 32)) * 0x9e3779b97f4a7c15ULL };
 	return 0;
 }
 
@@ -425,20 +445,23 @@ void edges_agent(struct agent *a)
 	a->membership.active.members = (1ULL << MEMBERS) - 1;
 }
 
-void edges_pass(struct agent *a, __u32 i, __u64 packets)
+void edges_restart(struct agent *a)
 {
-	static struct esl_sa_seq *values;
-	struct esl_sa_key key = edges_key(i, false);
-	const struct sa *sa = sadb_find(a->sadb, &key);
+	char error[ESL_ERROR_MAX] = "";
 
-	if (!values)
-		values = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*values));
-	passed[i] += packets;
-	if (!sa || !values)
-		die("an inbound SA");
-	values[0].packets = passed[i];
-	if (bpf_map_update_elem(a->pins.sa_seq, &sa->index, values, BPF_ANY))
-		die("the count of an SA");
+	sadb_stop(a);
+	probe_stop(a);
+	timer_count = probe_count = 0;
+	if (probe_start(a) || sadb_start(a, error))
+		die(error[0] ? error : "an agent");
+}
+
+void edges_stop(struct agent *a)
+{
+	sadb_stop(a);
+	probe_stop(a);
+	sd_event_unref(a->event);
+	esl_guards_close(a->pins.guards);
 }
 
 /* The linker puts these before libbpf's, to count them. */

@@ -38,6 +38,14 @@ extern __u32 edges_window;
 __u64 *edges_oseq(__u32 i);
 __u64 *edges_seq(__u32 i);
 struct esl_sa_key edges_key(__u32 i, bool outbound);
+struct kernel_sa *edges_kernel(__u32 i, bool outbound);
+/* It is gone, and the agent is not told. */
+void edges_lose(__u32 i, bool outbound);
+/* XFRM tells the agent; of a listing nothing comes while it is broken. */
+void edges_tell(enum xfrm_change change, const struct kernel_sa *sa);
+extern bool edges_broken;
+/* Another number, and each transform has another salt from now on. */
+extern __u64 edges_draw;
 
 /* An agent of member 0, with maps of its own and the SAs of the kernel. */
 void edges_agent(struct agent *a);
@@ -47,6 +55,12 @@ void edges_flush(struct agent *a, bool page);
 void edges_run(struct agent *a, __u64 for_ns);
 /* The program let packets more pass on inbound SA i. */
 void edges_pass(struct agent *a, __u32 i, __u64 packets);
+/* It is stopped and started again; its maps, and what the others know, stay. */
+void edges_restart(struct agent *a);
+/* And later fragments. */
+void edges_pass_parts(struct agent *a, __u32 i, __u32 parts);
+/* Its end. */
+void edges_stop(struct agent *a);
 
 /* The others answer what this member sends, each like the two in step with it that they are:
  * none knows more of its SAs than it told them. */
@@ -60,6 +74,12 @@ void judge(const char *world, const char *what, double is, double most, const ch
 
 /* held.c */
 void held_rows(void);
+
+/* kernel.c */
+void kernel_rows(void);
+
+/* moves.c */
+void moves_rows(void);
 
 /* floors.c */
 void floors_rows(void);

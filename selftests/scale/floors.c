@@ -111,10 +111,7 @@ static void row(const struct floors_row *r)
 	judge(r->name, "least it lacks", (double)(TOP + r->least) - (double)least, 0, "numbers");
 	judge(r->name, "above what was told", (double)most - TOP, (double)r->most, "numbers");
 	keep_to(&a, r->name);
-	sadb_stop(&a);
-	probe_stop(&a);
-	sd_event_unref(a.event);
-	esl_guards_close(a.pins.guards);
+	edges_stop(&a);
 }
 
 void floors_rows(void)

@@ -76,10 +76,7 @@ static void row(const char *world, __u32 window, enum esl_quorum quorum)
 	hello_for(&a, 10);
 	judge(world, "acknowledged, and held", sa->held, 0, "SAs");
 	judge(world, "rounds it is behind", (double)(held > sa->lanes.round ? held - sa->lanes.round : 0), 0, "rounds");
-	sadb_stop(&a);
-	probe_stop(&a);
-	sd_event_unref(a.event);
-	esl_guards_close(a.pins.guards);
+	edges_stop(&a);
 }
 
 void held_rows(void)

@@ -298,10 +298,7 @@ static void look_at(const struct world *w)
 	take_over(&a, w);
 	spend(&a, w);
 	add(&a, w);
-	sadb_stop(&a);
-	probe_stop(&a);
-	sd_event_unref(a.event);
-	esl_guards_close(a.pins.guards);
+	edges_stop(&a);
 }
 
 int main(void)
@@ -317,6 +314,8 @@ int main(void)
 	held_rows();
 	floors_rows();
 	windowless_rows();
+	kernel_rows();
+	moves_rows();
 	printf("scale: %d passed, %d failed\n", good, bad);
 	return bad != 0;
 }

@@ -336,3 +336,26 @@ Test(agent_rejoin, no_round_in_two_lives)
 	cr_expect_gt(begun, 1000, "begun again: %u", begun);
 	cr_expect_gt(silent, 1000, "silent: %u", silent);
 }
+
+/* One SA, two records: what was told for either may have been relied on. */
+Test(agent_rejoin, merge_keeps_what_either_promised)
+{
+	struct rejoin_sa s = { .heard = { [1] = 10, [2] = 3 }, .acked = { [1] = 9 }, .promised = 2, .asked = 6,
+			       .due = 4, .least = 5, .whole = true, .since_ns = 7 };
+	struct rejoin_sa known = { .heard = { [1] = 4, [2] = 8 }, .acked = { [1] = 12 }, .promised = 4, .asked = 2,
+				   .due = 2, .outlived = 4, .refused = 4, .least = 6, .lapsed = true };
+
+	rejoin_merge(&s, &known);
+	cr_expect_eq(s.heard[1], 10);
+	cr_expect_eq(s.heard[2], 8);
+	cr_expect_eq(s.acked[1], 9, "what was acknowledged since counts");
+	cr_expect_eq(s.promised, 6);
+	cr_expect_eq(s.asked, 2);
+	cr_expect_eq(s.outlived, 4);
+	cr_expect_eq(s.refused, 4);
+	cr_expect_eq(s.due, 2, "nothing is acknowledged to a life that was outlived");
+	cr_expect_eq(s.least, 6);
+	cr_expect(s.lapsed);
+	cr_expect_not(s.whole);
+	cr_expect_eq(s.since_ns, 0);
+}
