@@ -290,6 +290,8 @@ const char *secure_barred(const struct agent *a, char *buf, size_t size);
 void secure_look(struct agent *a);
 /* A datagram with this header was refused as of an unknown boot. */
 void secure_doubt(struct agent *a, const struct sealed_header *h);
+/* Or for want of its sender's key: whoever starts does not join without it at once. */
+void secure_unkeyed(struct agent *a, const struct sealed_header *h);
 
 /* Open the sockets of a->sync.address, and of the group where there is one and it can be used. */
 int cast_start(struct agent *a, char error[ESL_ERROR_MAX]);

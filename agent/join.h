@@ -53,13 +53,19 @@ struct join_member {
 	bool ready;
 	bool able;		/* it has joined and could forward, wherever others differ */
 	__u64 settings;		/* digest of what must be equal */
-	/* When an attempt to connect with it last ended for its secret or version; 0: not
-	 * since it was heard or connected. */
+	/* When an attempt to connect with it last ended for its secret or version, or what it sent
+	 * could not be opened for want of a key; 0: not since it was heard or connected. */
 	__u64 barred_ns;
 };
 
 /* Attempts follow each other five times in a second; a member that is gone bars nobody. */
 #define JOIN_BARRED_NS (3 * JOIN_FRESH_NS)
+
+/*
+ * Nor does one that starts while datagrams come of a member with which no channel stands:
+ * switches forward at different times after power was lost. Anybody can send such ones, so they bar nobody for longer.
+ */
+#define JOIN_UNKEYED_NS 30000000000ULL
 
 struct join {
 	__u32 id;

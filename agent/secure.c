@@ -55,6 +55,24 @@ static void on_ended(void *data, size_t i, enum channel_end why, bool was_up)
 	o->told = why;
 }
 
+void secure_unkeyed(struct agent *a, const struct sealed_header *h)
+{
+	__u64 now = agent_now();
+
+	if (a->join.joined || now - a->join.start_ns >= JOIN_UNKEYED_NS)
+		return;
+	for (size_t i = 0; i < a->sync.count; i++) {
+		struct other *o = &a->sync.others[i];
+		enum channel_end last = channel_last(a->sync.channel, i);
+
+		if (o->id != h->sender || channel_up(a->sync.channel, i, NULL))
+			continue;
+		a->sync.heard[i].id = o->id;
+		a->sync.heard[i].barred_ns = now;
+		o->barred = last == CHANNEL_NONE ? CHANNEL_CONNECT : last;
+	}
+}
+
 const char *secure_barred(const struct agent *a, char *buf, size_t size)
 {
 	const struct join_member *m = join_barred(&a->join, a->sync.heard, a->sync.count, agent_now());

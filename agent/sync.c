@@ -236,6 +236,8 @@ bool sync_datagram(struct agent *a, const __u8 *buf, size_t size, enum reach_way
 
 	if (result == SEALED_BOOT)
 		secure_doubt(a, &h);
+	if (result == SEALED_KEY)
+		secure_unkeyed(a, &h);
 	if (result == SEALED_OK || result == SEALED_DUPLICATE) {
 		i = index_of(s, h.sender);
 		if (i < s->count)
