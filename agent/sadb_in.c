@@ -37,6 +37,7 @@ static int write_record(struct agent *a, struct sa *sa)
 	__u64 floor = max64(max64(sa->floor, stop), sadb_promote_floor(a, sa));
 	struct esl_sa_in in = { .index = sa->index,
 				.floor_set = !!floor,
+				.whole = !sa->kernel.esn,
 				.floor = shut ? UINT64_MAX : floor,
 				.switch_at = sa->switch_at,
 				.leader_below = promote_below(&sa->promote) };
@@ -81,11 +82,23 @@ static void set_floor(struct agent *a, struct sa *sa, __u64 floor)
 	sadb_write_inbound(a, sa);
 }
 
+/* The record was left by an earlier run, and may not say it. */
+static void tell_whole(struct agent *a, const struct sa *sa)
+{
+	struct esl_sa_in in;
+
+	if (bpf_map_lookup_elem(a->pins.sa_in, &sa->key, &in) || in.whole == !sa->kernel.esn)
+		return;
+	in.whole = !sa->kernel.esn;
+	bpf_map_update_elem(a->pins.sa_in, &sa->key, &in, BPF_ANY);
+}
+
 void sadb_open_inbound(struct agent *a, struct sa *sa)
 {
 	int err;
 
 	if (sa->recorded) {
+		tell_whole(a, sa);
 		sadb_promote_queue(a, sa);
 		return;
 	}
