@@ -32,6 +32,7 @@ void edges_add(__u32 more);
 /* The kernel's own counters; outbound: the last number assigned, inbound: the top. */
 __u64 *edges_oseq(__u32 i);
 __u64 *edges_seq(__u32 i);
+struct kernel_sa *edges_inbound(__u32 i);
 struct esl_sa_key edges_key(__u32 i, bool outbound);
 
 /* An agent of member 0, with maps of its own and the SAs of the kernel. */
@@ -58,5 +59,8 @@ void held_rows(void);
 
 /* floors.c */
 void floors_rows(void);
+
+/* tops.c */
+void tops_rows(void);
 
 #endif

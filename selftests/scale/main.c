@@ -316,6 +316,7 @@ int main(void)
 		look_at(&worlds[i]);
 	held_rows();
 	floors_rows();
+	tops_rows();
 	printf("scale: %d passed, %d failed\n", good, bad);
 	return bad != 0;
 }
