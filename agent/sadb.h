@@ -7,6 +7,7 @@
  *     sadb_out.c      outbound: records, jumps, rounds
  *     sadb_end.c      outbound: the end of their numbers
  *     sadb_in.c       inbound: records, tops, floors
+ *     sadb_top.c      inbound: 64-bit numbers of which the kernel is far behind
  *     sadb_seen.c     inbound: which are in use, and the kernel's tops of those
  *     sadb_switch.c   inbound: where a planned change switches
  *     sadb_promote.c  inbound: new ones, until all members have them
@@ -102,6 +103,7 @@ struct sa {
 	__u64 heard_rate;		/* and numbers a second since the sample before, */
 	__u64 heard_rate_before;	/* and then */
 	__u64 switch_at;		/* as in the map; 0: none */
+	bool shut;			/* the kernel is too far behind, and nothing is accepted */
 	bool stopped;			/* below it nothing is accepted any more in slots that go */
 	struct promote promote;
 	__u64 promote_told_ns;
@@ -350,6 +352,11 @@ int sadb_read_seqs(struct agent *a);
 __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa);
 void sadb_write_inbound(struct agent *a, struct sa *sa);
 void sadb_close_inbound(struct agent *a, struct sa *sa);
+/* Of an SA whose numbers all have one slot. */
+__u32 sadb_slot_by_spi(const struct agent *a, const struct sa *sa);
+/* Bring the kernel's top near to what others have where it is too far behind.  Returns whether it
+ * is and that may not be done: nothing may be accepted. */
+bool sadb_is_shut(struct agent *a, struct sa *sa);
 void sadb_on_guard_event(struct agent *a, const struct esl_event *e);
 int sadb_on_step(sd_event_source *source, void *data);
 

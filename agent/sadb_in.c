@@ -10,21 +10,6 @@
 
 #define RATE_NS (50 * NS_PER_MS)
 
-/*
- * The kernel knows the low half of a number only and takes it for the one
- * nearest to its own top.  Where that lies more than 2^31 below the floor, an
- * old packet would look new to the program and be taken for itself by the
- * kernel: nothing is accepted before the SA is rekeyed.
- */
-static bool is_shut(struct agent *a, struct sa *sa)
-{
-	if (!sa->kernel.esn || sa->floor <= sa->kernel.seq || sa->floor - sa->kernel.seq < 1U << 31)
-		return false;
-	/* It may have gone on since it was read. */
-	return xfrm_read_counter(&a->xfrm, &sa->kernel) || sa->floor <= sa->kernel.seq ||
-	       sa->floor - sa->kernel.seq >= 1U << 31;
-}
-
 static __u64 max64(__u64 x, __u64 y)
 {
 	return x > y ? x : y;
@@ -32,19 +17,25 @@ static __u64 max64(__u64 x, __u64 y)
 
 static int write_record(struct agent *a, struct sa *sa)
 {
-	bool shut = is_shut(a, sa);
+	bool shut = sadb_is_shut(a, sa), was = sa->shut;
 	__u64 stop = sa->stopped && sa->switch_at ? sa->switch_at - 1 : 0;
 	__u64 floor = max64(max64(sa->floor, stop), sadb_promote_floor(a, sa));
 	struct esl_sa_in in = { .index = sa->index,
-				.floor_set = !!floor,
+				.floor_set = shut || floor,
+				.whole = !sa->kernel.esn,
 				.floor = shut ? UINT64_MAX : floor,
 				.switch_at = sa->switch_at,
 				.leader_below = promote_below(&sa->promote) };
 
-	if (shut)
-		say(LOG_ERR, "inbound SA 0x%08x: others are more than 2^31 numbers ahead: nothing is accepted before it is rekeyed",
+	sa->shut = shut;
+	if (shut) {
+		/* In the slots that this member is about to have, too. */
+		sadb_mark_taken(a, NULL);
+		sadb_want_rekey(a, sa);
+	}
+	if (shut && !was)
+		say(LOG_ERR, "inbound SA 0x%08x: others are about 2^31 numbers ahead or more: nothing is accepted before it is rekeyed",
 		    sa->key.spi);
-
 	return bpf_map_update_elem(a->pins.sa_in, &sa->key, &in, BPF_ANY);
 }
 
@@ -89,12 +80,24 @@ static void look_at_window(struct sa *sa)
 	sa->windowless = !sa->kernel.replay_window;
 }
 
+/* The record was left by an earlier run, and may not say it. */
+static void tell_whole(struct agent *a, const struct sa *sa)
+{
+	struct esl_sa_in in;
+
+	if (bpf_map_lookup_elem(a->pins.sa_in, &sa->key, &in) || in.whole == !sa->kernel.esn)
+		return;
+	in.whole = !sa->kernel.esn;
+	bpf_map_update_elem(a->pins.sa_in, &sa->key, &in, BPF_ANY);
+}
+
 void sadb_open_inbound(struct agent *a, struct sa *sa)
 {
 	int err;
 
 	look_at_window(sa);
 	if (sa->recorded) {
+		tell_whole(a, sa);
 		sadb_promote_queue(a, sa);
 		return;
 	}
@@ -128,7 +131,7 @@ void sadb_close_inbound(struct agent *a, struct sa *sa)
 		return;
 	bpf_map_delete_elem(a->pins.sa_in, &sa->key);
 	sadb_give_index(a->sadb, sa);
-	sa->recorded = false;
+	sa->recorded = sa->shut = false;
 }
 
 void sadb_new_key(struct sa *sa)
@@ -306,12 +309,9 @@ __u64 sadb_unplanned_floor(const struct agent *a, const struct sa *sa)
 /* Can another member have accepted what now comes here? By SPI an SA is one slot's. */
 static bool is_touched(const struct agent *a, const struct sa *sa, const struct takeover_slots *taken)
 {
-	__be32 daddr;
-
-	memcpy(&daddr, sa->key.daddr.byte + sizeof(sa->key.daddr) - sizeof(daddr), sizeof(daddr));
 	/* Under a hold what was told of tops is of a moment before, and the next table may go by number. */
 	return !is_by_spi(a) || a->change.holding ||
-	       takeover_has(taken, esl_slot_esp(&a->pins.config->key, htonl(sa->key.spi), daddr, 0, ESL_BY_SPI));
+	       takeover_has(taken, sadb_slot_by_spi(a, sa));
 }
 
 void sadb_take_over(struct agent *a, const struct takeover_slots *taken)
@@ -346,7 +346,7 @@ static bool has_floors(const struct agent *a)
 
 	for (size_t i = 0; i < db->count; i++)
 		if (!db->all[i]->outbound &&
-		    (db->all[i]->floor || db->all[i]->stopped || sadb_promote_floor(a, db->all[i])))
+		    (db->all[i]->floor || db->all[i]->shut || db->all[i]->stopped || sadb_promote_floor(a, db->all[i])))
 			return true;
 	return false;
 }

@@ -5,6 +5,18 @@
 
 #include "sadb.h"
 
+/*
+ * Of a change that goes on without this member: the next one may choose none for the SA.
+ * A record that is as it should be is not written: that moves it in the walk.
+ */
+static int forget_number(struct agent *a, const struct esl_sa_key *key, struct esl_sa_in *in)
+{
+	if (!in->switch_at)
+		return 0;
+	in->switch_at = 0;
+	return bpf_map_update_elem(a->pins.sa_in, key, in, BPF_EXIST);
+}
+
 int sadb_restore(struct agent *a)
 {
 	struct esl_sa_key key, *prev = NULL;
@@ -43,7 +55,10 @@ int sadb_restore(struct agent *a)
 		sa->recorded = true;
 		sa->index = in.index;
 		/* UINT64_MAX: shut, which is found again. */
-		sa->floor = in.floor_set && in.floor != UINT64_MAX ? in.floor : 0;
+		sa->shut = in.floor_set && in.floor == UINT64_MAX;
+		sa->floor = in.floor_set && !sa->shut ? in.floor : 0;
+		if (forget_number(a, &key, &in))
+			return -errno;
 		sadb_keep_index(a->sadb, sa);
 		sadb_promote_restored(sa, in.leader_below);
 	}

@@ -82,6 +82,7 @@ static void add_inbound(const struct sa *sa, json_t *o)
 	static const char *const names[] = { [PROMOTE_DONE] = "done", [PROMOTE_NEW] = "new", [PROMOTE_AT] = "at" };
 
 	json_object_set_new(o, "floor", json_integer((json_int_t)sa->floor));
+	json_object_set_new(o, "shut", json_boolean(sa->shut));
 	json_object_set_new(o, "promotion", json_string(names[sa->promote.state]));
 	json_object_set_new(o, "promotion_number", json_integer((json_int_t)sa->promote.number));
 	json_object_set_new(o, "leads_alone", json_boolean(sa->leads_alone));

@@ -375,27 +375,46 @@ int xfrm_read_counter(struct xfrm *x, struct kernel_sa *sa)
 	return xfrm_transact(x, nlh, on_counter, sa);
 }
 
-int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq)
+/* The replay state of sa becomes the kernel's. */
+static int write_state(struct xfrm *x, const struct kernel_sa *sa)
 {
 	char buf[MNL_NLMSG_HDRLEN + 512 + sizeof(sa->esn_bytes)];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct xfrm_replay_state state = sa->state;
 
 	nlh->nlmsg_type = XFRM_MSG_NEWAE;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE;
 	xfrm_put_aevent_id(nlh, sa);
-	if (sa->has_esn_state) {
-		struct kernel_sa copy = *sa;
+	if (sa->has_esn_state)
+		mnl_attr_put(nlh, XFRMA_REPLAY_ESN_VAL, sizeof(sa->esn_state) + 4 * sa->esn_state.bmp_len,
+			     sa->esn_bytes);
+	else
+		mnl_attr_put(nlh, XFRMA_REPLAY_VAL, sizeof(sa->state), &sa->state);
+	return xfrm_transact(x, nlh, NULL, NULL);
+}
 
+int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq)
+{
+	struct kernel_sa copy = *sa;
+
+	if (sa->has_esn_state) {
 		copy.esn_state.oseq = (__u32)oseq;
 		copy.esn_state.oseq_hi = sa->esn ? (__u32)(oseq >> 32) : 0;
-		mnl_attr_put(nlh, XFRMA_REPLAY_ESN_VAL,
-			     sizeof(copy.esn_state) + 4 * copy.esn_state.bmp_len, copy.esn_bytes);
 	} else {
-		state.oseq = (__u32)oseq;
-		mnl_attr_put(nlh, XFRMA_REPLAY_VAL, sizeof(state), &state);
+		copy.state.oseq = (__u32)oseq;
 	}
-	return xfrm_transact(x, nlh, NULL, NULL);
+	return write_state(x, &copy);
+}
+
+int xfrm_write_top(struct xfrm *x, const struct kernel_sa *sa, __u64 top)
+{
+	struct kernel_sa copy = *sa;
+
+	if (!sa->has_esn_state || !sa->esn || !sa->replay_window)
+		return -EINVAL;
+	copy.esn_state.seq = (__u32)top;
+	copy.esn_state.seq_hi = (__u32)(top >> 32);
+	memset(copy.esn_state.bmp, 0xff, 4 * copy.esn_state.bmp_len);
+	return write_state(x, &copy);
 }
 
 int xfrm_expire(struct xfrm *x, const struct kernel_sa *sa)

@@ -110,6 +110,12 @@ int xfrm_read_counters(struct xfrm *x, struct kernel_sa *const sas[], size_t cou
  */
 int xfrm_write_counter(struct xfrm *x, const struct kernel_sa *sa, __u64 oseq);
 
+/*
+ * Let the replay window of an inbound SA with ESN begin at this top, above 0, with all of it used.
+ * Only where it was never used, as sa, freshly read, shows; read it back, as above.
+ */
+int xfrm_write_top(struct xfrm *x, const struct kernel_sa *sa, __u64 top);
+
 /* The SA is soon to end: the IKE daemon rekeys it.  Returns 0 or a negative errno. */
 int xfrm_expire(struct xfrm *x, const struct kernel_sa *sa);
 

@@ -65,11 +65,11 @@ __attribute__((noinline)) int espalier_taken(__be32 spi, __be32 daddr, __u32 seq
 
 /* Is it the leader's, by esl_sa_in.leader_below, and this member is not it?  A
  * global function as well: it is asked of new SAs only. */
-__attribute__((noinline)) int espalier_reserved(__u64 below, __u32 seq)
+__attribute__((noinline)) int espalier_reserved(__u64 below, __u32 whole, __u32 seq)
 {
 	const struct esl_config *c = esl_config();
 
-	return !c || (esl_is_leaders(below, seq) && !esl_phase_leads(esl_phase(c)));
+	return !c || (esl_is_leaders(below, whole, seq) && !esl_phase_leads(esl_phase(c)));
 }
 
 /* An owned IPsec packet: its SA must be known, its number above the floor. */
@@ -89,7 +89,7 @@ static __always_inline int admit_ipsec(const struct esl_packet *p, int reason)
 	sa = bpf_map_lookup_elem(&espalier_sa_in, &key);
 	if (!sa)
 		return ESL_SA_UNKNOWN;
-	if (sa->leader_below && espalier_reserved(sa->leader_below, seq))
+	if (sa->leader_below && espalier_reserved(sa->leader_below, sa->whole, seq))
 		return ESL_UNPROMOTED;
 	if (esl_below_floor(sa, seq) && espalier_taken(n.spi, esl_daddr_word(p), seq))
 		return ESL_BELOW_FLOOR;

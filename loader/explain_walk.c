@@ -126,7 +126,7 @@ static bool is_leaders(struct esl_witness *m, const struct esl_account *a, int r
 	n = esl_number(w, esl_owned_kind(reason));
 	key = esl_sa_key(&a->p, esl_ntohl(n.spi), n.protocol);
 	sa = esl_tables_sa(&m->tables, &key);
-	return sa && esl_is_leaders(sa->leader_below, esl_ntohl(n.seq));
+	return sa && esl_is_leaders(sa->leader_below, sa->whole, esl_ntohl(n.seq));
 }
 
 /* A frame on the cluster MAC. */

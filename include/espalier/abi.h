@@ -125,7 +125,8 @@ struct esl_sa_key {
 
 struct esl_sa_in {
 	__u32 index;		/* of espalier_sa_seq */
-	__u32 floor_set;	/* 1: floor holds */
+	__u16 floor_set;	/* 1: floor holds */
+	__u16 whole;		/* 1: no ESN: the wire carries whole numbers; 0: their low halves */
 	__u64 floor;		/* no number at or below is accepted in a slot of esl_config.taken */
 	__u64 switch_at;	/* in a planned change the first number that follows the next
 				 * table; 0: none yet, all follow the current one */

@@ -95,11 +95,19 @@ esl_inline __u32 esl_number_slot(const struct esl_config *c, const struct esl_pa
 	return esl_slot_esp(&c->key, n->spi, esl_daddr_word(p), esl_ntohl(n->seq), t->esp_shift);
 }
 
-/* Is this a number that the leader alone takes?  below: esl_sa_in.leader_below;
- * seq: host byte order. */
-esl_inline bool esl_is_leaders(__u64 below, __u32 seq)
+/* The number that the 32 bits on the wire stand for.  whole: esl_sa_in.whole; else it is
+ * the one nearest to ref.  An SA without ESN has one number for each: one that lies far
+ * below ref is an old one, however far. */
+esl_inline __u64 esl_in_number(bool whole, __u32 seq, __u64 ref)
 {
-	return below && (below == ~0ULL || esl_seq_extend(seq, below) < below);
+	return whole ? seq : esl_seq_extend(seq, ref);
+}
+
+/* Is this a number that the leader alone takes?  below, whole: of esl_sa_in;
+ * seq: host byte order. */
+esl_inline bool esl_is_leaders(__u64 below, bool whole, __u32 seq)
+{
+	return below && (below == ~0ULL || esl_in_number(whole, seq, below) < below);
 }
 
 /* Owner of the packet p, or of that of which p is a part, with this number: a
@@ -124,10 +132,10 @@ esl_inline __u32 esl_owner_ipsec(const struct esl_config *c, const struct esl_pa
 	sa = esl_tables_sa(tables, &key);
 	if (!sa)
 		return owner;
-	if (esl_phase_leads(phase) && esl_is_leaders(sa->leader_below, esl_ntohl(n->seq)))
+	if (esl_phase_leads(phase) && esl_is_leaders(sa->leader_below, sa->whole, esl_ntohl(n->seq)))
 		return c->member;
 	if (owner == heir || (owner != c->member && heir != c->member) || !sa->switch_at ||
-	    esl_seq_extend(esl_ntohl(n->seq), sa->switch_at) < sa->switch_at)
+	    esl_in_number(sa->whole, esl_ntohl(n->seq), sa->switch_at) < sa->switch_at)
 		return owner;
 	return esl_phase_switching(phase) == ESL_PHASE_SWITCH ? heir : ESL_BETWEEN;
 }
@@ -136,7 +144,7 @@ esl_inline __u32 esl_owner_ipsec(const struct esl_config *c, const struct esl_pa
  * accepted in slots that are esl_is_taken().  seq: host byte order. */
 esl_inline bool esl_below_floor(const struct esl_sa_in *sa, __u32 seq)
 {
-	return sa->floor_set && esl_seq_extend(seq, sa->floor) <= sa->floor;
+	return sa->floor_set && esl_in_number(sa->whole, seq, sa->floor) <= sa->floor;
 }
 
 esl_inline bool esl_is_taken(const struct esl_config *c, __u32 slot)
@@ -357,7 +365,7 @@ esl_inline __u32 esl_frag_owner(const struct esl_config *c, const struct esl_pac
 		return ESL_FRAG_OTHER;
 	key = esl_sa_key(p, esl_ntohl(n.spi), n.protocol);
 	sa = esl_tables_sa(tables, &key);
-	if (sa && esl_is_leaders(sa->leader_below, esl_ntohl(n.seq)) && !esl_phase_leads(phase))
+	if (sa && esl_is_leaders(sa->leader_below, sa->whole, esl_ntohl(n.seq)) && !esl_phase_leads(phase))
 		return ESL_FRAG_OTHER;
 	if (sa && esl_below_floor(sa, esl_ntohl(n.seq)) &&
 	    esl_is_taken(c, esl_number_slot(c, p, &n, esl_phase_table(c, phase))))

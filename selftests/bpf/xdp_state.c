@@ -76,6 +76,34 @@ static void test_floor(struct drive *d, const struct way *w)
 	send_number(d, "floor not set: a number below it", w, SPI, 5, w->owned);
 }
 
+/* Without ESN a number is whole, and the distance says nothing. */
+static void test_floor_whole(struct drive *d, const struct way *w)
+{
+	static const struct {
+		const char *name;
+		__u64 floor;
+		__u32 seq;
+		bool below;
+	} rows[] = {
+		{ "whole, floor: at it", 3000000000, 3000000000, true },
+		{ "whole, floor: one above", 3000000000, 3000000001, false },
+		{ "whole, floor: more than 2^31 below", 3000000000, 1, true },
+		{ "whole, floor: 2^31 below", 3000000000, 852516352, true },
+		{ "whole, floor: more than 2^31 above", 100, 3000000000, false },
+		{ "whole, floor: the last number", 0xffffffff, 0xffffffff, true },
+		{ "whole, floor above all numbers: the last one", 0x100000005, 0xffffffff, true },
+		{ "whole, floor above all numbers: a low one", 0x100000005, 6, true },
+		{ "whole, shut: the last number", UINT64_MAX, 0xffffffff, true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct esl_sa_in sa = { .index = 2, .floor_set = 1, .whole = 1, .floor = rows[i].floor };
+
+		world_sa_all(d->obj, SPI, &sa);
+		send_number(d, rows[i].name, w, SPI, rows[i].seq, rows[i].below ? ESL_BELOW_FLOOR : w->owned);
+	}
+}
+
 static void test_deadline(struct drive *d, const struct way *w)
 {
 	world_slots(d->obj, MINE, 0, 0);
@@ -162,6 +190,7 @@ void test_xdp_state(struct drive *d)
 	world_config(d->obj, DOOR_OUTSIDE);
 	world_slots(d->obj, MINE, ~0ULL, 0);
 	for (size_t i = 0; i < WAYS; i++) {
+		test_floor_whole(d, &ways[i]);
 		test_floor(d, &ways[i]);
 		test_deadline(d, &ways[i]);
 		test_seen(d, &ways[i]);

@@ -16,6 +16,7 @@
 
 #define SPI 0x5005
 #define AT 0x200000005ULL	/* just above a wrap of the low half */
+#define FAR 3000000000U		/* more than 2^31 from low numbers */
 #define EPOCH 1			/* of table 0; the next one's is one more */
 
 /* The ways in which a number comes, in both families. */
@@ -202,6 +203,48 @@ static void test_numbers(struct drive *d, const struct way *w, __u8 shift)
 		expect(d, name, &wrap, reason_of(w, r->below));
 		snprintf(name, sizeof(name), "%s, shift %u, from there on, %s", r->name, shift, w->name);
 		expect(d, name, &at, reason_of(w, r->from));
+	}
+}
+
+/* Without ESN a number far below another one is not above it. */
+static void test_whole(struct drive *d, const struct way *w)
+{
+	static const struct {
+		const char *name;
+		enum moving moving;
+		enum esl_phase phase;
+		bool leads;
+		__u64 at, leader_below;
+		__u32 seq;
+		int reason;
+	} rows[] = {
+		{ "prepare, slot lost, below", LOST, ESL_PHASE_PREPARE, false, FAR, 0, FAR - 1, OURS },
+		{ "prepare, slot lost, far below", LOST, ESL_PHASE_PREPARE, false, FAR, 0, 5, OURS },
+		{ "prepare, slot lost, from there on", LOST, ESL_PHASE_PREPARE, false, FAR, 0, FAR, ESL_SWITCHING },
+		{ "switch, slot gained, below", GAINED, ESL_PHASE_SWITCH, false, FAR, 0, FAR - 1, THEIRS },
+		{ "switch, slot gained, far below", GAINED, ESL_PHASE_SWITCH, false, FAR, 0, 5, THEIRS },
+		{ "switch, slot gained, far above", GAINED, ESL_PHASE_SWITCH, false, 5, 0, FAR, OURS },
+		{ "new, own slot, far below", LOST, ESL_PHASE_NONE, false, 0, FAR, 5, ESL_UNPROMOTED },
+		{ "new, own slot, far above", LOST, ESL_PHASE_NONE, false, 0, 5, FAR, OURS },
+		{ "new, another's slot, leader, far below", GAINED, ESL_PHASE_NONE, true, 0, FAR, 5, OURS },
+		{ "new, another's slot, leader, far above", GAINED, ESL_PHASE_NONE, true, 0, 5, FAR, THEIRS },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct esl_sa_in sa = { .index = 2, .whole = 1, .switch_at = rows[i].at, .leader_below = rows[i].leader_below };
+		struct frame_spec s = numbered(w, rows[i].seq);
+		struct esl_config c;
+		char name[128];
+
+		set_phase(d, rows[i].moving, rows[i].phase, 0);
+		world_sa_all(d->obj, SPI, &sa);
+		c = world_read_config(d->obj);
+		esl_phase_lead(&c, rows[i].leads);
+		world_write_config(d->obj, &c);
+		snprintf(name, sizeof(name), "whole, %s, %s", rows[i].name, w->name);
+		expect(d, name, &s, reason_of(w, rows[i].reason));
+		esl_phase_lead(&c, false);
+		world_write_config(d->obj, &c);
 	}
 }
 
@@ -477,6 +520,7 @@ void test_xdp_switch(struct drive *d)
 		test_taken(d, &ways[i], true);
 		for (size_t k = 0; k < sizeof(shifts); k++)
 			test_numbers(d, &ways[i], shifts[k]);
+		test_whole(d, &ways[i]);
 		for (int phase = ESL_PHASE_NONE; phase <= ESL_PHASE_SWITCH; phase++)
 			test_leaders(d, &ways[i], phase);
 	}

@@ -87,4 +87,7 @@ void floors_rows(void);
 /* windowless.c */
 void windowless_rows(void);
 
+/* tops.c */
+void tops_rows(void);
+
 #endif

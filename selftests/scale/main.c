@@ -316,6 +316,7 @@ int main(void)
 	windowless_rows();
 	kernel_rows();
 	moves_rows();
+	tops_rows();
 	printf("scale: %d passed, %d failed\n", good, bad);
 	return bad != 0;
 }
