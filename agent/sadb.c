@@ -174,6 +174,8 @@ static void on_change(void *data, enum xfrm_change change, const struct kernel_s
 	}
 	if (inbound && sa->kernel.key_print && k->key_print && sa->kernel.key_print != k->key_print)
 		sadb_new_key(sa);
+	else if (inbound && k->seq < sa->kernel.seq)
+		sadb_window_lost(a, sa);
 	sa->kernel = *k;
 	sa->outbound = outbound;
 	sa->listed = a->sadb->listing;

@@ -211,6 +211,8 @@ void sadb_each(struct agent *a, void (*f)(const struct sa *sa, void *data), void
 
 /* Inbound: the kernel has the SPI with another key than before: what was known is of another SA. */
 void sadb_new_key(struct sa *sa);
+/* Inbound: the kernel has it anew, or set its window back; what it had accepted is still sa->kernel's: not again. */
+void sadb_window_lost(struct agent *a, struct sa *sa);
 
 /*
  * Outbound: sa->kernel was just read, and its key may not be the record's, or be that of a record for

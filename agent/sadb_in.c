@@ -125,6 +125,23 @@ void sadb_open_inbound(struct agent *a, struct sa *sa)
 		sadb_promote_look(a);
 }
 
+/* The tops of SAs with traffic are read ten times a second. */
+#define UNREAD_NS (300 * NS_PER_MS)
+
+void sadb_window_lost(struct agent *a, struct sa *sa)
+{
+	__u64 unread_ns = agent_now() - sa->quiet.read_ns, rate = max64(sa->rate, sa->rate_before);
+	__u64 floor = sa->kernel.seq + rate * (unread_ns < UNREAD_NS ? unread_ns : UNREAD_NS) / NS_PER_S;
+
+	floor = max64(sa->floor, floor);
+	if (!sa->recorded) {
+		sa->floor = floor;
+		return;
+	}
+	sadb_mark_taken(a, NULL);
+	set_floor(a, sa, floor);
+}
+
 void sadb_close_inbound(struct agent *a, struct sa *sa)
 {
 	if (!sa->recorded)

@@ -114,8 +114,42 @@ static void row(const struct floors_row *r)
 	edges_stop(&a);
 }
 
+/*
+ * An inbound SA is deleted and added with its key: its window is empty, and nobody else was told what it
+ * had accepted.  told: the agent hears that it is gone.
+ */
+static void readded(const char *name, bool told)
+{
+	static struct agent a;
+	struct kernel_sa *k;
+
+	memset(&a, 0, sizeof(a));
+	edges_fill(PAIRS);
+	edges_agent(&a);
+	k = edges_kernel(0, false);
+	for (int i = 0; i < 10; i++) {
+		edges_pass(&a, 0, TOP / 10);
+		k->seq += TOP / 10;
+		sadb_hello(&a);
+		edges_run(&a, 100 * MS);
+	}
+	if (told)
+		edges_tell(XFRM_GONE, k);
+	k->seq = 0;
+	edges_tell(XFRM_PRESENT, k);
+	judge(name, "not refused of what it took", TOP - (double)inbound(&a, 0)->floor, 0, "numbers");
+	judge(name, "refused beyond", (double)inbound(&a, 0)->floor - TOP, TOP / 2, "numbers");
+	judge(name, "with a floor it should not have", inbound(&a, 1)->floor > 0, 0, "SAs");
+	sadb_stop(&a);
+	probe_stop(&a);
+	sd_event_unref(a.event);
+	esl_guards_close(a.pins.guards);
+}
+
 void floors_rows(void)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		row(&rows[i]);
+	readded("added again", true);
+	readded("added again unheard", false);
 }
