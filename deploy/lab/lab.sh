@@ -276,6 +276,7 @@ agent_is() { # I STATE-OR-REASON
 
 lab_secret() {
 	mkdir -p "$LAB_RUN"
+	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 	mkdir -p "$LAB_BPFFS"
 	(umask 077 && head -c 32 /dev/urandom >"$LAB_RUN/secret")
 }
