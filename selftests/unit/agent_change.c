@@ -80,13 +80,15 @@ Test(agent_change, offers)
 	}
 }
 
-Test(agent_change, weights_are_outside)
+/* The leader moves slots by them, later and number by number. */
+Test(agent_change, weights_hold_nothing)
 {
 	struct change c = settled(options(5, 0, 0));
 	struct options o = options(6, 0, 0);
 
 	o.weight[1] = 2;
-	cr_expect_eq(change_offer(&c, &o), CHANGE_HOLD);
+	cr_expect_eq(change_offer(&c, &o), CHANGE_PUBLISH);
+	cr_expect(!c.holding);
 }
 
 /* Nothing was accepted since the tops were read: they hold for what comes next. */
@@ -347,7 +349,7 @@ static int owner(const struct options *o, __u32 number)
 {
 	__u32 slot = 3 + (o->esp_shift == ESL_BY_SPI ? 0 : number >> o->esp_shift);
 
-	return (int)(slot * (o->weight[0] | 1) % 7 % MEMBERS);
+	return (int)(slot % 7 % MEMBERS);
 }
 
 static void offer(struct world *w, __u32 number)
