@@ -54,6 +54,12 @@ static int read_addr(struct reader *r, const char *what, struct audit_addr *ret)
 	return w && audit_addr_read(w, ret) ? 0 : bad(r, "%s: expected an IP address, not \"%s\"", what, w ? w : "");
 }
 
+/* "ip -s" tells a number or a length once more, as in "0x1000(4096)" and "0x... (160 bits) 128". */
+static bool told_again(const char *text)
+{
+	return *text == '(' && strchr(text, ')');
+}
+
 static int read_number(struct reader *r, const char *what, uint64_t low, uint64_t high, uint64_t *ret)
 {
 	const char *w = word(r);
@@ -61,7 +67,7 @@ static int read_number(struct reader *r, const char *what, uint64_t low, uint64_
 
 	*ret = w ? strtoull(w, &end, 0) : 0;
 	/* "seq-hi 0x0, seq 0x1" has commas. */
-	if (!w || end == w || (*end && strcmp(end, ",")) || *w == '-' || *ret < low || *ret > high)
+	if (!w || end == w || (*end && strcmp(end, ",") && !told_again(end)) || *w == '-' || *ret < low || *ret > high)
 		return bad(r, "%s: expected a number of %llu to %llu, not \"%s\"", what, (unsigned long long)low,
 			   (unsigned long long)high, w ? w : "");
 	return 0;
@@ -90,6 +96,8 @@ static int read_secret(struct reader *r, const char *what, struct audit_secret *
 			return bad(r, "%s: \"%.2s\" in the key is not hexadecimal", what, p);
 		ret->bytes[ret->len++] = (uint8_t)(digit(p[0]) << 4 | digit(p[1]));
 	}
+	if (r->rest && told_again(r->rest += strspn(r->rest, BLANKS)))
+		r->rest = strchr(r->rest, ')') + 1;
 	return 0;
 }
 
